@@ -1,0 +1,34 @@
+"""The public names of sklrnn and its version; light, since names load on first use."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+__all__ = ["RNNForecaster", "__version__", "datasets"]
+
+# Importing torch takes seconds, and looking at a package should not: each name is
+# imported from its module when it is first asked for (PEP 562).
+_MODULE_OF_NAME = {
+    "RNNForecaster": "sklrnn.forecaster",
+}
+_SUBMODULES = {"datasets"}
+
+# A type checker reads the names here, and would believe in any name at all if it
+# saw a __getattr__.
+if TYPE_CHECKING:
+    from sklrnn import datasets
+    from sklrnn.forecaster import RNNForecaster
+else:
+
+    def __getattr__(name):
+        if name in _SUBMODULES:
+            return import_module(f"sklrnn.{name}")
+        if name in _MODULE_OF_NAME:
+            value = getattr(import_module(_MODULE_OF_NAME[name]), name)
+            globals()[name] = value  # the next use does not come through here
+            return value
+        raise AttributeError(f"module 'sklrnn' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted(__all__)

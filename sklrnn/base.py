@@ -1,0 +1,206 @@
+"""The fit and predict steps that the recurrent estimators share."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from sklrnn import registry
+from sklrnn.batches import WindowDataset
+from sklrnn.data.windows import WindowSet
+from sklrnn.training import (
+    OPTIMIZERS,
+    SCHEDULES,
+    SequenceNet,
+    new_net,
+    suitable_threads,
+    train,
+)
+
+LAYER_PARAMS = (
+    "cell",
+    "cell_params",
+    "hidden_size",
+    "num_layers",
+    "direction",
+    "fusion",
+    "fusion_params",
+    "dropout",
+)
+NET_PARAMS = (
+    "optimizer",
+    "lr",
+    "weight_decay",
+    "warmup",
+    "schedule",
+    "gradient_clip",
+    "callbacks",
+    "device",
+    "verbose",
+)
+_POSITIVE = ("hidden_size", "num_layers")
+_POSITIVE_OR_NONE = ("max_epochs", "batch_size", "patience", "window_length", "horizon")
+_NOT_NEGATIVE = ("weight_decay", "fine_tune_epochs", "update_epochs", "verbose")
+
+
+def check_params(estimator: Any) -> None:
+    """Check the parameters that estimators share, as far as `estimator` has them.
+
+    Raises
+    ------
+    ValueError
+        Naming the parameter, its value and what would be right.
+    TypeError
+        If a parameter has the wrong type.
+    """
+    params = estimator.get_params(deep=False)
+    for name in _POSITIVE:
+        _check_integer(name, params[name], low=1)
+    for name in _POSITIVE_OR_NONE:
+        if params.get(name) is not None:
+            _check_integer(name, params[name], low=1, auto=True)
+    for name in _NOT_NEGATIVE:
+        if name in params:
+            _check_real(name, params[name], low=0.0)
+    _check_real("lr", params["lr"], low=0.0, open_low=True)
+    _check_real("dropout", params["dropout"], low=0.0, high=1.0)
+    _check_real("warmup", params["warmup"], low=0.0, high=1.0)
+    if params["validation_fraction"] is not None:
+        _check_real(
+            "validation_fraction", params["validation_fraction"], low=0.0, high=1.0
+        )
+    if params["gradient_clip"] is not None:
+        _check_real("gradient_clip", params["gradient_clip"], low=0.0, open_low=True)
+    check_choice("schedule", params["schedule"], SCHEDULES)
+    check_choice("direction", params["direction"], ("forward", "coupled"))
+    if isinstance(params["optimizer"], str):
+        check_choice("optimizer", params["optimizer"], tuple(OPTIMIZERS))
+    elif not isinstance(params["optimizer"], type):
+        raise TypeError(
+            "optimizer must be a name or a torch optimiser class, got "
+            f"{params['optimizer']!r}"
+        )
+    cell = registry.find_cell(params["cell"])
+    _check_keywords("cell_params", params["cell_params"], cell)
+    fusion = registry.find_fusion(params["fusion"])
+    _check_keywords("fusion_params", params["fusion_params"], fusion)
+    _check_device(params["device"])
+
+
+def check_choice(name: str, value: Any, allowed: tuple) -> None:
+    """Raise a ValueError unless `value` is one of `allowed`."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}")
+
+
+def default_batch_size(n_windows: int) -> int:
+    """Return 16 for little data to 256 for much: about a hundred batches an epoch."""
+    return int(min(max(2 ** round(math.log2(max(n_windows, 1) / 100)), 16), 256))
+
+
+def default_epochs(n_windows: int, batch_size: int, n_steps: int) -> int:
+    """Return as many epochs as make about `n_steps` optimiser steps, from 4 to 300."""
+    per_epoch = max(-(-n_windows // batch_size), 1)
+    return min(max(n_steps // per_epoch, 4), 300)
+
+
+def build_net(
+    estimator: Any,
+    module: type[nn.Module],
+    module_params: dict[str, Any],
+    *,
+    batch_size: int,
+    max_epochs: int,
+    seed: int,
+) -> SequenceNet:
+    """Build an untrained net from an estimator's parameters."""
+    params = estimator.get_params(deep=False)
+    layers = {name: params[name] for name in LAYER_PARAMS}
+    return new_net(
+        module,
+        {**layers, **module_params},
+        batch_size=batch_size,
+        max_epochs=max_epochs,
+        seed=seed,
+        **{name: params[name] for name in NET_PARAMS},
+    )
+
+
+def train_net(
+    net: SequenceNet,
+    windows: tuple[WindowSet, WindowSet | None],
+    *,
+    window_length: int,
+    epochs: int,
+    patience: int | None,
+) -> None:
+    """Train a net in place on training and validation windows."""
+    shape = {
+        "window_length": window_length,
+        "horizon": net.module_.horizon,
+        "n_targets": net.module_.n_targets,
+        "n_exogenous": net.module_.n_exogenous,
+        "masked": net.module_.masked,
+        "device": net.device,
+    }
+    train_set = WindowDataset(windows[0], **shape)
+    valid_set = None
+    if windows[1] is not None:
+        valid_set = WindowDataset(windows[1], flat=train_set.flat, **shape)
+    with suitable_threads(net.module_.hidden_size):
+        train(net, (train_set, valid_set), epochs=epochs, patience=patience)
+
+
+def _check_integer(name: str, value: Any, low: int, auto: bool = False) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        also = " or None for the default" if auto else ""
+        raise TypeError(f"{name} must be an integer{also}, got {value!r}")
+    if value < low:
+        raise ValueError(f"{name} must be at least {low}, got {value}")
+
+
+def _check_real(
+    name: str,
+    value: Any,
+    low: float,
+    high: float = math.inf,
+    open_low: bool = False,
+) -> None:
+    try:
+        inside = (low < value if open_low else low <= value) and value < high
+    except TypeError:
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    if not inside:
+        above = "above" if open_low else "at least"
+        below = "" if high == math.inf else f" and below {high:g}"
+        raise ValueError(f"{name} must be {above} {low:g}{below}, got {value}")
+
+
+def _check_keywords(name: str, value: Any, taker: type) -> None:
+    """Check that a class takes the keywords that a dict parameter holds."""
+    if value is None:
+        return
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a dict or None, got {value!r}")
+    signature = inspect.signature(taker).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in signature.values()):
+        return
+    known = [k for k in signature if k not in ("input_size", "hidden_size")]
+    for key in value:
+        if key not in known:
+            raise ValueError(
+                f"{name} has the key {key!r}, but {taker.__name__} takes {known}"
+            )
+
+
+def _check_device(device: Any) -> None:
+    try:
+        parsed = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device must be a torch device, got {device!r}") from error
+    if parsed.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {device!r}, but torch finds no CUDA device")

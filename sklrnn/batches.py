@@ -1,0 +1,108 @@
+"""Batches: windows gathered by index from one flat tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sklrnn.data.windows import WindowSet
+
+
+class WindowDataset(Dataset):
+    """Windows gathered by index from one flat tensor; nothing is copied per window.
+
+    Parameters
+    ----------
+    windows : WindowSet
+    window_length, horizon, n_targets, n_exogenous : int
+    masked : bool
+        Whether the rows hold masks.
+    device : str or torch.device
+    flat : Tensor, optional
+        The rows on `device`, shared with another dataset.
+    """
+
+    def __init__(
+        self,
+        windows: WindowSet,
+        *,
+        window_length: int,
+        horizon: int,
+        n_targets: int,
+        n_exogenous: int,
+        masked: bool,
+        device: str | torch.device = "cpu",
+        flat: Tensor | None = None,
+    ) -> None:
+        self.flat = torch.from_numpy(windows.flat) if flat is None else flat
+        self.flat = self.flat.to(device)
+        self.starts = torch.from_numpy(windows.starts).to(device)
+        self.n_valid = torch.from_numpy(windows.n_valid).to(device)
+        self.all_valid = bool((self.n_valid >= horizon).all())
+        self.window_length = window_length
+        self.n_targets = n_targets
+        self.n_exogenous = n_exogenous
+        self.masked = masked
+        self.steps = torch.arange(horizon, device=device)
+        n_rows, n_channels = self.flat.shape
+        length = window_length + horizon
+        self.rows = self.flat.as_strided(
+            (n_rows - length + 1, length * n_channels), (n_channels, 1)
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, index: int) -> Any:
+        inputs, (target, mask) = self.gather(torch.tensor([index]))
+        inputs = {name: value[0] for name, value in inputs.items()}
+        return inputs, (target[0], mask if mask is None else mask[0])
+
+    def gather(self, index: Tensor) -> tuple[dict[str, Tensor], tuple]:
+        """Return the inputs, and the targets with their mask, of a batch of windows."""
+        n_rows = self.window_length + len(self.steps)
+        batch = self.rows.index_select(0, self.starts[index])
+        batch = batch.view(len(index), n_rows, self.flat.shape[1])
+        past, ahead = batch[:, : self.window_length], batch[:, self.window_length :]
+        inputs = {"past": past}
+        n_columns = self.n_targets + self.n_exogenous
+        if self.n_exogenous:
+            inputs["future"] = ahead[..., self.n_targets : n_columns]
+        target = ahead[..., : self.n_targets]
+        mask = None
+        if self.masked:
+            mask = ahead[..., n_columns : n_columns + self.n_targets] > 0
+        if not self.all_valid:
+            valid = (self.steps < self.n_valid[index, None])[..., None]
+            mask = valid.expand_as(target) if mask is None else valid & mask
+        return inputs, (target, mask)
+
+
+class Batches:
+    """Iterate over a dataset in whole batches, shuffled anew each time if asked."""
+
+    def __init__(
+        self,
+        dataset: WindowDataset,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[dict[str, Tensor], tuple]]:
+        n_windows = len(self.dataset)
+        if self.generator is None:
+            order = torch.arange(n_windows)
+        else:
+            order = torch.randperm(n_windows, generator=self.generator)
+        for index in order.to(self.dataset.starts.device).split(self.batch_size):
+            yield self.dataset.gather(index)

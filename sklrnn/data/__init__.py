@@ -1,0 +1,1 @@
+"""Tables, time grids, gaps and windows, in numpy and pandas and without torch."""

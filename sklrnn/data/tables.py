@@ -1,0 +1,255 @@
+"""Tables to series of float arrays on time grids: checks, standardisation, growth."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklrnn.data.timegrid import Step, infer_step, positions
+
+_MAX_SPARSITY = 100
+
+
+@dataclass
+class GridSeries:
+    """One series on its regular time grid, standardised, NaN where not observed.
+
+    Attributes
+    ----------
+    key : Hashable
+        Name of the series in its panel; None for a single series.
+    origin : Any
+        Time of the first row.
+    step : int or pd.offsets.BaseOffset
+        Time from one row to the next.
+    values : ndarray of shape (n_rows, n_targets + n_exogenous), float32
+        The targets, then the exogenous columns. Rows from `end` on are future: they
+        hold exogenous values alone, or observations that a cutoff set back hides.
+    n_targets : int
+        Number of target columns.
+    center, scale : ndarray of shape (n_targets + n_exogenous,), float64
+        The standardisation; ``values * scale + center`` is in the units of the table.
+    end : int
+        Number of rows up to and including the cutoff.
+    cutoff : Any
+        Time of the newest row that forecasts may use.
+    """
+
+    key: Hashable
+    origin: Any
+    step: Step
+    values: np.ndarray
+    n_targets: int
+    center: np.ndarray
+    scale: np.ndarray
+    end: int
+    cutoff: Any
+
+    def write(self, index: pd.Index, values: np.ndarray, first_column: int) -> int:
+        """Put rows at their times; earlier values give way to later observations.
+
+        Returns the position of the last row written, counted from the new origin.
+        """
+        if len(index) == 0:
+            return self.end - 1
+        at = positions(index, self.origin, self.step)
+        columns = slice(first_column, first_column + values.shape[1])
+        scaled = (values - self.center[columns]) / self.scale[columns]
+        at, scaled = _average_repeats(at, scaled)
+        before = max(-int(at[0]), 0)
+        _check_sparsity(int(at[-1]) + before, len(self.values) + len(index), self.step)
+        after = max(int(at[-1]) + 1 - len(self.values), 0)
+        if before or after:
+            self.values = np.pad(
+                self.values, ((before, after), (0, 0)), constant_values=np.nan
+            )
+        if before:
+            self.origin = index[0]
+            self.end += before
+        target = self.values[:, columns]
+        target[at + before] = np.where(
+            np.isnan(scaled), target[at + before], scaled
+        ).astype(np.float32)
+        return int(at[-1]) + before
+
+    def write_targets(self, index: pd.Index, values: np.ndarray) -> None:
+        """Write target rows and move the cutoff to the last of them."""
+        self.end = self.write(index, values, 0) + 1
+        self.cutoff = index[-1]
+
+
+def read_series(
+    y: pd.DataFrame,
+    x: pd.DataFrame | None,
+    *,
+    standardize: bool,
+    step: Step | None = None,
+) -> list[GridSeries]:
+    """Read one series, or each series of a panel, onto its time grid.
+
+    Parameters
+    ----------
+    y : pd.DataFrame
+        Targets; for a panel the last level of the row MultiIndex is time.
+    x : pd.DataFrame or None
+        Exogenous columns, indexed likewise; rows may be missing or reach further.
+    standardize : bool
+        Whether to subtract each column's mean and divide by its standard deviation.
+    step : int or pd.offsets.BaseOffset, optional
+        Step of the grid where the index does not tell.
+
+    Raises
+    ------
+    ValueError
+        If times repeat, a value is infinite, or a target was never observed.
+    """
+    exogenous = dict(iterate_series(x)) if x is not None else {}
+    series = []
+    for key, frame in iterate_series(y):
+        known = exogenous.get(key) if x is not None else None
+        if x is not None and known is None:
+            raise ValueError(
+                f"X has no rows for the series {key!r} that y holds; give X for every "
+                "series of y"
+            )
+        series.append(_read_one(key, frame, known, standardize, step))
+    return series
+
+
+def iterate_series(table: pd.DataFrame) -> Iterator[tuple[Hashable, pd.DataFrame]]:
+    """Yield (key, frame) for each series of a table; key is None for a single one."""
+    if not isinstance(table.index, pd.MultiIndex):
+        yield None, table
+        return
+    instances = table.index.droplevel(-1)
+    times = table.index.get_level_values(-1)
+    codes, keys = pd.factorize(instances)
+    order = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(len(keys) + 1))
+    values = table.to_numpy(dtype=np.float64)
+    for i, key in enumerate(keys):
+        rows = order[bounds[i] : bounds[i + 1]]
+        yield (
+            key,
+            pd.DataFrame(values[rows], index=times[rows], columns=table.columns),
+        )
+
+
+def _read_one(
+    key: Hashable,
+    y: pd.DataFrame,
+    x: pd.DataFrame | None,
+    standardize: bool,
+    step: Step | None,
+) -> GridSeries:
+    where = "" if key is None else f" of series {key!r}"
+    targets = to_float(y, "y", where)
+    unseen = ~(~np.isnan(targets)).any(axis=0)
+    if unseen.any():
+        names = [str(name) for name in y.columns[unseen]]
+        raise ValueError(
+            f"y has no observed value in {_listed(names)}{where}; drop what was never "
+            "measured, or give more rows"
+        )
+    columns = [targets]
+    if x is not None:
+        exogenous = to_float(x, "X", where)
+        if not x.index.isin(y.index).any():
+            raise ValueError(
+                f"X and y share no time{where}: y ends at {y.index[-1]}, X starts at "
+                f"{x.index[0]}"
+            )
+        columns.append(exogenous[x.index <= y.index[-1]])
+    center, scale = _standardisation(columns, standardize)
+    step = infer_step(y.index) or step or pd.offsets.Day()
+    n_columns = len(center)
+    series = GridSeries(
+        key=key,
+        origin=y.index[0],
+        step=step,
+        values=np.empty((0, n_columns), dtype=np.float32),
+        n_targets=targets.shape[1],
+        center=center,
+        scale=scale,
+        end=0,
+        cutoff=y.index[-1],
+    )
+    series.write_targets(y.index, targets)
+    if x is not None:
+        series.write(x.index, exogenous, series.n_targets)
+    return series
+
+
+def to_float(frame: pd.DataFrame, name: str, where: str = "") -> np.ndarray:
+    """Check a frame's times and values; return the values as float64, NaN for missing.
+
+    Raises
+    ------
+    ValueError
+        If times repeat or a value is infinite; the message names the column.
+    """
+    if not frame.index.is_unique:
+        again = frame.index[frame.index.duplicated()][0]
+        raise ValueError(
+            f"{name}{where} has the time {again} more than once; keep one row per "
+            "time, for instance with groupby(level=-1).mean()"
+        )
+    values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    infinite = np.isinf(values).any(axis=0)
+    if infinite.any():
+        names = [str(column) for column in frame.columns[infinite]]
+        raise ValueError(
+            f"{name}{where} has infinite values in {_listed(names)}; replace them by "
+            "NaN if they stand for missing values"
+        )
+    return values
+
+
+def _standardisation(
+    columns: list[np.ndarray], standardize: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    n_columns = sum(part.shape[1] for part in columns)
+    center, scale = np.zeros(n_columns), np.ones(n_columns)
+    if not standardize:
+        return center, scale
+    start = 0
+    for part in columns:
+        at = slice(start, start + part.shape[1])
+        mask = ~np.isnan(part)
+        n_seen = np.maximum(mask.sum(axis=0), 1)
+        center[at] = np.where(mask, part, 0.0).sum(axis=0) / n_seen
+        deviation = np.where(mask, part - center[at], 0.0)
+        scale[at] = np.sqrt(np.mean(deviation**2, axis=0) * len(part) / n_seen)
+        start = at.stop
+    # A column that rounding alone moves is constant: dividing by that noise would
+    # blow the first real change up.
+    constant = scale <= 1e-9 * np.maximum(np.abs(center), 1e-9)
+    scale[constant] = 1.0
+    return center, scale
+
+
+def _average_repeats(
+    at: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average rows that fall on the same point of the grid."""
+    if len(at) < 2 or (np.diff(at) > 0).all():
+        return at, values
+    averaged = pd.DataFrame(values).groupby(at).mean()
+    return averaged.index.to_numpy(), averaged.to_numpy()
+
+
+def _check_sparsity(n_slots: int, n_rows: int, step: Step) -> None:
+    if n_slots > _MAX_SPARSITY * n_rows + 1000:
+        raise ValueError(
+            f"the time index spans {n_slots} steps of {step} for {n_rows} rows: too "
+            "sparse for a series. Resample it, or turn integers that stand for times "
+            "into a DatetimeIndex"
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return ("column " if len(names) == 1 else "columns ") + ", ".join(names)

@@ -1,0 +1,125 @@
+"""Time grids: the regular step behind a time index, and positions counted in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Step = int | pd.offsets.BaseOffset
+
+_DAY = pd.Timedelta(days=1)
+_ROUND_UNITS = (
+    _DAY,
+    pd.Timedelta(hours=1),
+    pd.Timedelta(minutes=1),
+    pd.Timedelta(seconds=1),
+)
+
+
+def infer_step(index: pd.Index) -> Step | None:
+    """Find the step of the regular grid on which a sorted time index lies.
+
+    Parameters
+    ----------
+    index : pd.Index
+        Integers, periods or timestamps, increasing; timestamps may have gaps.
+
+    Returns
+    -------
+    int, pd.offsets.BaseOffset or None
+        1 for integers, the frequency of periods, and for timestamps the frequency if
+        they have one, else the step that most of them keep. None if a single
+        timestamp without frequency leaves it open.
+    """
+    if isinstance(index, pd.PeriodIndex):
+        return index.freq
+    if not isinstance(index, pd.DatetimeIndex):
+        return 1
+    if index.freq is not None:
+        return index.freq
+    if len(index) < 2:
+        return None
+    inferred = pd.infer_freq(index) if len(index) > 2 else None
+    if inferred is not None:
+        return pd.tseries.frequencies.to_offset(inferred)
+    return _irregular_step(_wall_clock(index))
+
+
+def positions(index: pd.Index, origin: Any, step: Step) -> np.ndarray:
+    """Count the steps from `origin` to each entry of `index`.
+
+    Timestamps between two points of the grid go to the nearest one (fixed steps) or to
+    the one before (calendar steps, such as months).
+
+    Returns
+    -------
+    ndarray of shape (len(index),), int64
+        Negative before `origin`.
+    """
+    if isinstance(index, pd.PeriodIndex):
+        return (index.asi8 - origin.ordinal) // step.n  # type: ignore[union-attr]
+    if not isinstance(index, pd.DatetimeIndex):
+        return np.asarray(index, dtype=np.int64) - int(origin)
+    index = _wall_clock(index)
+    origin = _wall_clock(pd.DatetimeIndex([origin]))[0]
+    fixed = _as_timedelta(step)
+    if fixed is not None:
+        return np.floor((index - origin) / fixed + 0.5).to_numpy(dtype=np.int64)
+    assert not isinstance(step, int)
+    grid = pd.date_range(min(origin, index.min()), max(origin, index.max()), freq=step)
+    at = grid.searchsorted(index, side="right")
+    return (at - grid.searchsorted(origin, side="right")).astype(np.int64)
+
+
+def season_length(step: Step | None) -> int | None:
+    """Return the usual number of steps in a season: 24 for hours, 12 for months, ...
+
+    None where the step does not tell, as for integers and odd frequencies.
+    """
+    if step is None or isinstance(step, int):
+        return None
+    name = getattr(step, "rule_code", "").split("-")[0]
+    calendar = {"ME": 12, "MS": 12, "M": 12, "QE": 4, "QS": 4, "Q": 4, "B": 5, "W": 52}
+    if name in calendar:
+        return max(calendar[name] // step.n, 1) if calendar[name] >= step.n else None
+    fixed = _as_timedelta(step)
+    if fixed is None:
+        return None
+    for season in (_DAY, 7 * _DAY):
+        ratio = season / fixed
+        if ratio >= 4 and abs(ratio - round(ratio)) < 1e-9:
+            return int(round(ratio)) if ratio <= 1440 else None
+    return None
+
+
+def _wall_clock(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    return index.tz_localize(None) if index.tz is not None else index
+
+
+def _as_timedelta(step: Step) -> pd.Timedelta | None:
+    if isinstance(step, pd.offsets.Week):
+        return 7 * step.n * _DAY
+    if isinstance(step, pd.offsets.Day):
+        return step.n * _DAY
+    return pd.Timedelta(step) if isinstance(step, pd.offsets.Tick) else None
+
+
+def _irregular_step(index: pd.DatetimeIndex) -> pd.offsets.BaseOffset:
+    """Step of timestamps that infer_freq gives up on: gaps, holidays or jitter."""
+    median = pd.Timedelta(np.median(np.diff(index.asi8)), unit=index.unit)
+    if median >= 27 * _DAY:
+        months = np.diff(index.year * 12 + index.month)
+        if (index.day == 1).all():
+            return pd.offsets.MonthBegin(int(np.gcd.reduce(months)))
+        if index.is_month_end.all():
+            return pd.offsets.MonthEnd(int(np.gcd.reduce(months)))
+    if median == _DAY and len(index) >= 10 and (index.dayofweek < 5).all():
+        return pd.offsets.BusinessDay()
+    for unit in _ROUND_UNITS:
+        count = round(median / unit)
+        if count >= 1 and abs(median / unit - count) < 0.05 * count:
+            median = count * unit
+            break
+    return pd.tseries.frequencies.to_offset(median)

@@ -1,0 +1,178 @@
+"""Windows: where they start, and how series are stacked so that they need no copies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklrnn.data.gaps import GAP_CAP, fill_forward, last_observed, scale_gap
+from sklrnn.data.tables import GridSeries
+
+
+@dataclass
+class WindowSet:
+    """Windows as row numbers into one flat array; the rows themselves are not copied.
+
+    Attributes
+    ----------
+    flat : ndarray of shape (n_rows, n_channels), float32
+        All series one after the other, each behind rows of padding.
+    starts : ndarray of shape (n_windows,), int64
+        First row of each window's past.
+    n_valid : ndarray of shape (n_windows,), int64
+        How many steps of each window's future may be scored.
+    """
+
+    flat: np.ndarray
+    starts: np.ndarray
+    n_valid: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def thinned(self, n_windows: int) -> WindowSet:
+        """Return at most `n_windows` of the windows, evenly spaced."""
+        if len(self) <= n_windows:
+            return self
+        keep = np.linspace(0, len(self) - 1, n_windows).astype(np.int64)
+        return WindowSet(self.flat, self.starts[keep], self.n_valid[keep])
+
+
+def has_gaps(series: list[GridSeries]) -> bool:
+    """Tell whether anything up to a cutoff is missing."""
+    return any(np.isnan(one.values[: one.end]).any() for one in series)
+
+
+def channels(
+    values: np.ndarray,
+    masked: bool,
+    last: np.ndarray | None = None,
+    gap: np.ndarray | None = None,
+) -> np.ndarray:
+    """Turn rows with gaps into a network's input rows.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns) or, if `masked`, (n_rows, 3 * n_columns)
+        The values carried forward; then the mask (1 = observed) and the scaled time
+        since last seen.
+    """
+    filled, mask, since = fill_forward(values, last, gap)
+    if not masked:
+        return filled.astype(np.float32, copy=False)
+    return np.concatenate(
+        [filled, mask.astype(np.float32), scale_gap(since)], axis=1, dtype=np.float32
+    )
+
+
+def stack_series(
+    series: list[GridSeries], n_before: int, n_after: int, masked: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lay all series into one array, each with `n_before` rows of padding in front.
+
+    Returns
+    -------
+    flat : ndarray of shape (n_rows, n_channels), float32
+    firsts : ndarray of shape (n_series,), int64
+        Row of each series' first time step.
+    """
+    lengths = np.array([one.end for one in series])
+    n_channels = series[0].values.shape[1] * (3 if masked else 1)
+    flat = np.zeros((int((lengths + n_before).sum()) + n_after, n_channels), np.float32)
+    firsts = np.cumsum(lengths + n_before) - lengths
+    for one, first in zip(series, firsts, strict=True):
+        flat[first : first + one.end] = channels(one.values[: one.end], masked)
+        flat[first - n_before : first] = _padding(flat[first], masked)
+    return flat, firsts
+
+
+def split_windows(
+    series: list[GridSeries],
+    *,
+    window_length: int,
+    horizon: int,
+    validation_fraction: float | None,
+    masked: bool,
+) -> tuple[WindowSet, WindowSet | None]:
+    """Cut every series into windows, the newest part of each kept for validation.
+
+    A window is `window_length` steps of past and `horizon` steps of future. Training
+    windows score nothing of the last ``validation_fraction`` of their series;
+    validation windows score only that part. Where a series is short, pasts begin in
+    the padding and futures end early.
+
+    Returns
+    -------
+    train : WindowSet
+    valid : WindowSet or None
+        None if nothing is kept for validation.
+    """
+    flat, firsts = stack_series(series, window_length, horizon, masked)
+    parts: dict[str, list[np.ndarray]] = {"train": [], "valid": []}
+    for one, first in zip(series, firsts, strict=True):
+        n_held = _n_held_out(one.end, validation_fraction)
+        split = one.end - n_held
+        begin = min(window_length, max(split // 2, 1)) - 1
+        for name, low, high in (
+            ("train", begin, split),
+            ("valid", max(split - 1, 0), one.end),
+        ):
+            last_seen = np.arange(low, high - 1)
+            parts[name].append(
+                np.stack(
+                    [
+                        last_seen + first - window_length + 1,
+                        np.minimum(high - 1 - last_seen, horizon),
+                    ]
+                )
+            )
+    sets = {
+        name: WindowSet(flat, *np.concatenate(cut, axis=1))
+        for name, cut in parts.items()
+    }
+    return sets["train"], sets["valid"] if len(sets["valid"]) else None
+
+
+def cut_windows(
+    one: GridSeries, ends: np.ndarray, window_length: int, masked: bool
+) -> np.ndarray:
+    """Cut the windows of one series that end before the rows `ends`.
+
+    Parameters
+    ----------
+    ends : ndarray of shape (n_windows,)
+        Number of rows each window may know, from 0 (nothing yet) to the number of rows.
+
+    Returns
+    -------
+    ndarray of shape (n_windows, window_length, n_channels), float32
+    """
+    low = max(int(ends.min()) - window_length, 0)
+    high = int(ends.max())
+    last, gap = last_observed(one.values, low)
+    rows = channels(one.values[low:high], masked, last, gap)
+    if len(rows) == 0:
+        rows = np.zeros((1, one.values.shape[1] * (3 if masked else 1)), np.float32)
+    padding = np.repeat(_padding(rows[0], masked)[None], window_length, axis=0)
+    padded = np.concatenate([padding, rows])
+    at = (ends - low)[:, None] + np.arange(window_length)[None]
+    windows = padded[at]
+    windows[ends == 0] = _padding(np.zeros_like(rows[0]), masked)
+    return windows
+
+
+def _padding(row: np.ndarray, masked: bool) -> np.ndarray:
+    """Return the row that stands for times before a series began."""
+    row = row.copy()
+    if masked:
+        n_columns = len(row) // 3
+        row[n_columns : 2 * n_columns] = 0.0
+        row[2 * n_columns :] = scale_gap(np.array(GAP_CAP))
+    return row
+
+
+def _n_held_out(n_rows: int, fraction: float | None) -> int:
+    if not fraction or n_rows < 4:
+        return 0
+    return max(1, min(round(fraction * n_rows), n_rows - 2))

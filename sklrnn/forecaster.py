@@ -1,0 +1,799 @@
+"""RNNForecaster: continue a series with a recurrent network."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sktime.forecasting.base import BaseForecaster
+
+from sklrnn import conventions
+from sklrnn.base import (
+    build_net,
+    check_choice,
+    check_params,
+    default_batch_size,
+    default_epochs,
+    train_net,
+)
+from sklrnn.data.tables import (
+    GridSeries,
+    iterate_series,
+    read_series,
+    to_float,
+)
+from sklrnn.data.timegrid import infer_step, positions, season_length
+from sklrnn.data.windows import has_gaps, split_windows
+from sklrnn.forecasting import FittedNetwork, collect_residuals, forecast
+from sklrnn.network.assemble import ForecastNetwork
+from sklrnn.training import SequenceNet, draw_seed, fresh_history
+
+STRATEGIES = ("direct", "recursive")
+NORMALIZATIONS = ("standard", "window", "last", None)
+_TRAINING_STEPS = 2000
+_CALIBRATION_WINDOWS = 1000
+_VALIDATION_WINDOWS = 5000
+_PROBA_SAMPLES = 200
+
+
+class RNNForecaster(conventions.TableConvention, BaseForecaster):
+    """Forecast series with a recurrent network.
+
+    A drop-in forecaster for sktime (``fit(y=..., X=..., fh=...)``) and, called by
+    position, a regressor for scikit-learn (``fit(X, y)``, ``predict(X_next)``), where
+    rows are time steps in order and ``X_next`` are the rows that follow. It takes
+    univariate and multivariate series, panels and hierarchies (one network learns from
+    all series), exogenous columns, and missing values and times as they are.
+
+    Parameters
+    ----------
+    cell : str or class, default="lstm"
+        "elman", "lstm", "gru", the name of a plug-in, or a class that follows
+        `sklrnn.network.cells.base.Cell`.
+    cell_params : dict or None, default=None
+        Further arguments of the cell, such as ``{"nonlinearity": "relu"}`` for elman.
+    hidden_size : int, default=64
+        Number of features of the hidden state, per direction.
+    num_layers : int, default=1
+        Number of recurrent layers.
+    direction : {"forward", "coupled"}, default="forward"
+        "coupled" reads the window from both ends at once (Schuster and Paliwal 1997).
+    fusion : str or class, default="concat"
+        How the two directions are joined; unused with ``direction="forward"``.
+    fusion_params : dict or None, default=None
+        Further arguments of the fusion.
+    window_length : int or None, default=None
+        Number of past steps that a forecast reads. None: two seasons where the index
+        tells the season (24 for months, 48 for hours), else twice the horizon and at
+        least 24; in either case at most a third of the series.
+    horizon : int or None, default=None
+        Number of steps that the network forecasts at once, and the number of steps
+        ahead that intervals are calibrated for. None: as far as the `fh` given in
+        `fit` reaches, else one season, else 12; at most half of the series.
+    strategy : {"direct", "recursive"}, default="direct"
+        "direct" forecasts all steps of the horizon at once from the last state;
+        beyond the horizon it goes on from its own forecasts, a horizon at a time.
+        "recursive" learns one step and feeds it back with the state carried on (with
+        ``direction="coupled"`` the window is read again for every step).
+    normalize : {"standard", "window", "last"} or None, default="window"
+        "standard" subtracts each column's mean and divides by its standard deviation;
+        "window" goes on to do so with each window's own (Kim et al. 2022), "last" to
+        subtract the window's last value; both undo it on the forecast. None takes the
+        values as they are.
+    dropout : float, default=0.0
+        Probability of variational dropout (one mask per sequence) on the input of
+        every layer (Gal and Ghahramani 2016).
+    optimizer : str or class, default="adamw"
+        "adamw" (decoupled weight decay), "adam", "sgd", "rmsprop", or a torch class.
+    lr : float, default=5e-3
+        Peak learning rate.
+    weight_decay : float, default=1e-2
+        Weight decay, on everything but biases.
+    warmup : float, default=0.1
+        Share of the training over which the learning rate rises linearly.
+    schedule : {"cosine", "plateau"} or None, default="cosine"
+        Course of the learning rate after the warm-up: down to a hundredth along a
+        cosine; halved after every 5 epochs without a better validation loss; constant.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient (Pascanu et al. 2013).
+    max_epochs : int or None, default=None
+        Largest number of passes over the windows. None: as many as make 2000
+        optimiser steps, from 4 to 300.
+    batch_size : int or None, default=None
+        Number of windows in a batch. None: a hundredth of the windows, from 16 to 256.
+    validation_fraction : float or None, default=0.2
+        Newest share of every series that is kept to choose the best epoch and to
+        calibrate intervals. With None or 0 nothing is kept: the epoch of the lowest
+        training loss is used and intervals rest on training residuals, which are too
+        small.
+    patience : int or None, default=20
+        Training stops after this many epochs without improvement and goes back to
+        the best weights. None: all epochs are run and the last weights kept.
+    refit : bool, default=True
+        Whether a second network then learns from all windows, the newest included,
+        for as many epochs as were best. It makes the forecast; intervals stay those
+        of the first, which has not seen the validation part. False keeps the first.
+    fine_tune_epochs : int, default=0
+        Epochs that `fit` trains after `pretrain`; 0 forecasts the new series with the
+        pretrained weights (zero-shot).
+    update_epochs : int, default=5
+        Epochs that ``update(update_params=True)`` trains on all rows, old and new,
+        from the current weights.
+    device : str, default="cpu"
+        Torch device.
+    callbacks : list of skorch callbacks or None, default=None
+        Passed to the skorch net as they are.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights of the previous `fit`; window, horizon
+        and network must then stay as they were.
+    random_state : int, RandomState or None, default=None
+        Makes results repeatable. Global generators are left alone.
+    verbose : int, default=0
+        1 prints skorch's table of epochs.
+
+    Attributes
+    ----------
+    net_ : SequenceNet
+        The fitted skorch net; ``net_.module_`` is the torch module.
+    history_ : skorch.history.History
+        Losses and durations of the training with the validation part kept, epoch by
+        epoch; losses are squared errors in standardised units. The history of the
+        refit is ``net_.history``.
+    window_length_, horizon_, batch_size_, max_epochs_ : int
+        The values in use where the parameter was None.
+    seed_ : int
+        The seed in use.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In `fit`, if a parameter or the data is unusable; the message says which and
+        what would be right.
+    sklrnn.training.DivergenceError
+        In `fit`, if the loss is no longer finite. ``net_`` then holds the best weights
+        so far.
+
+    Notes
+    -----
+    Every step of a direct forecast is computed from the state at the newest
+    observation. Missing values enter as the last value seen, a mask and the time since
+    it was seen; they are never scored. The loss is the mean squared error over
+    observed entries. In-sample forecasts are one-step forecasts from all that came
+    before.
+
+    Intervals, quantiles, variances and distributions come from the residuals on the
+    validation part, per step ahead (split-conformal; see
+    `sklrnn.calibration.ResidualQuantiles`). In-sample steps take those of one step
+    ahead. Residuals of panels are pooled over the series in standardised units.
+
+    References
+    ----------
+    S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation
+    9 (8), 1997. M. Schuster and K. K. Paliwal, "Bidirectional recurrent neural
+    networks", IEEE Transactions on Signal Processing 45 (11), 1997. R. Pascanu et al.,
+    "On the difficulty of training recurrent neural networks", ICML 2013. Y. Gal and
+    Z. Ghahramani, "A theoretically grounded application of dropout in recurrent
+    neural networks", NeurIPS 2016. T. Kim et al., "Reversible instance normalization
+    for accurate time-series forecasting against distribution shift", ICLR 2022.
+
+    Examples
+    --------
+    >>> from sklrnn import RNNForecaster
+    >>> from sktime.datasets import load_airline
+    >>> y = load_airline()
+    >>> forecaster = RNNForecaster(max_epochs=2, random_state=0)
+    >>> forecaster.fit(y, fh=[1, 2, 3])
+    RNNForecaster(max_epochs=2, random_state=0)
+    >>> forecaster.predict().index
+    PeriodIndex(['1961-01', '1961-02', '1961-03'], dtype='period[M]')
+
+    By position, scikit-learn's convention:
+
+    >>> import numpy as np
+    >>> X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60.0)
+    >>> forecaster.fit(X[:50], y[:50]).predict(X[50:]).shape
+    (10,)
+    """
+
+    _tags = {
+        "authors": "The sklrnn developers",
+        "maintainers": "The sklrnn developers",
+        "python_dependencies": ["torch", "skorch"],
+        "y_inner_mtype": ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"],
+        "X_inner_mtype": ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"],
+        "capability:multivariate": True,
+        "capability:exogenous": True,
+        "capability:categorical_in_X": False,
+        "capability:insample": True,
+        "capability:missing_values": True,
+        "capability:non_contiguous_X": True,
+        "capability:pred_int": True,
+        "capability:pred_int:insample": True,
+        "capability:pretrain": True,
+        "capability:random_state": True,
+        "capability:unequal_length": True,
+        "capability:update": True,
+        "pretrain:fitted_params": ["pretrained_"],
+        "property:randomness": "derandomized",
+        "requires-fh-in-fit": False,
+        "X-y-must-have-same-index": False,
+    }
+    # The forecaster keeps what it needs itself, standardised and in single precision.
+    _config = {"remember_data": False}
+
+    # What sktime's base class keeps.
+    _fh: Any
+    _cutoff: Any
+    _y_metadata: Any
+    _converter_store_y: Any
+
+    def __init__(
+        self,
+        cell="lstm",
+        cell_params=None,
+        hidden_size=64,
+        num_layers=1,
+        direction="forward",
+        fusion="concat",
+        fusion_params=None,
+        window_length=None,
+        horizon=None,
+        strategy="direct",
+        normalize="window",
+        dropout=0.0,
+        optimizer="adamw",
+        lr=5e-3,
+        weight_decay=1e-2,
+        warmup=0.1,
+        schedule="cosine",
+        gradient_clip=1.0,
+        max_epochs=None,
+        batch_size=None,
+        validation_fraction=0.2,
+        patience=20,
+        refit=True,
+        fine_tune_epochs=0,
+        update_epochs=5,
+        device="cpu",
+        callbacks=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.cell = cell
+        self.cell_params = cell_params
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.direction = direction
+        self.fusion = fusion
+        self.fusion_params = fusion_params
+        self.window_length = window_length
+        self.horizon = horizon
+        self.strategy = strategy
+        self.normalize = normalize
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.warmup = warmup
+        self.schedule = schedule
+        self.gradient_clip = gradient_clip
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.refit = refit
+        self.fine_tune_epochs = fine_tune_epochs
+        self.update_epochs = update_epochs
+        self.device = device
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        super().__init__()
+        # sktime fills these where a user turns `remember_data` on.
+        self._y = None
+        self._X = None
+
+    # ---- the two calling conventions ------------------------------------------------
+
+    @conventions.accepts_sklearn_fit
+    def fit(self, y=None, X=None, fh=None):
+        """Fit to a series (sktime), or by position to a table and a column (sklearn).
+
+        Parameters
+        ----------
+        y : sktime-compatible series, panel or hierarchy
+            What to forecast, in time order. Rows are time steps.
+        X : sktime-compatible data, optional
+            Exogenous columns. Rows may be missing, or go on after `y`.
+        fh : int, list or ForecastingHorizon, optional
+            Steps to forecast. Where `horizon` is None it sets the horizon.
+
+        Returns
+        -------
+        self : RNNForecaster
+
+        Raises
+        ------
+        TypeError
+            If two two-dimensional tables come by position without `fh`.
+        ValueError
+            If a parameter or the data is unusable.
+        """
+        return super().fit(y=y, X=X, fh=fh)
+
+    @conventions.accepts_sklearn_predict
+    def predict(self, fh=None, X=None):
+        """Forecast at `fh` (sktime), or by position the rows that follow (sklearn).
+
+        Parameters
+        ----------
+        fh : int, list, index or ForecastingHorizon, optional
+            Steps to forecast; those of `fit` if not given. A two-dimensional table
+            by position is scikit-learn's ``X`` instead: the n rows after the training
+            data (or at its own times, if its index tells them).
+        X : sktime-compatible data, optional
+            Exogenous values at the steps to forecast; needed if `fit` had them.
+
+        Returns
+        -------
+        y_pred : the type of `y`, or ndarray of shape (n,)
+            In the units of y.
+        """
+        return super().predict(fh=fh, X=X)
+
+    @conventions.accepts_sklearn_score
+    def score(self, y, X=None, fh=None):
+        """Score: sktime's error with a horizon, else R² as for scikit-learn.
+
+        With an `fh`, here or in `fit`, the mean absolute percentage error of the
+        forecast (lower is better). Without, the coefficient of determination of the
+        forecast of the rows given, which follow the training data (greater is
+        better); by position ``score(X, y)``.
+
+        Returns
+        -------
+        score : float
+        """
+        return super().score(y=y, X=X, fh=fh)
+
+    def update(self, y, X=None, update_params=True):
+        """Take in new rows; train on, or just move the state to the new cutoff.
+
+        Parameters
+        ----------
+        y : sktime-compatible data
+            One or many new rows; rows already known are overwritten. Rows of an
+            array follow those known.
+        X : sktime-compatible data, optional
+        update_params : bool, default=True
+            Whether to train `update_epochs` epochs from the current weights. If False
+            the next forecast uses the new rows with the weights as they are.
+
+        Returns
+        -------
+        self : RNNForecaster
+        """
+        self.check_is_fitted()
+        if not isinstance(y, np.ndarray) or y.ndim > 2 or len(y) == 0:
+            return super().update(y=y, X=X, update_params=update_params)
+        metadata, converter = self._y_metadata, self._converter_store_y
+        follow = pd.RangeIndex(self.cutoff[0] + 1, self.cutoff[0] + 1 + len(y))
+        y = pd.DataFrame(y, index=follow)
+        if isinstance(X, np.ndarray):
+            X = pd.DataFrame(X, index=follow[:1].union(follow))
+        super().update(y=y, X=X, update_params=update_params)
+        # Forecasts stay arrays.
+        self._y_metadata, self._converter_store_y = metadata, converter
+        return self
+
+    def reset(self):
+        """Forget everything but the parameters, as sktime's `fit` does first.
+
+        What scikit-learn's Pipeline has put here for its callbacks stays, and so does
+        what a warm start goes on from.
+        """
+        kept: dict[str, Any] = {
+            name: self.__dict__[name]
+            for name in ("_parent_callback_ctx", "_previous")
+            if name in self.__dict__
+        }
+        if self.warm_start and "net_" in self.__dict__:
+            kept["_previous"] = self._fitted_network()
+        super().reset()
+        self.__dict__.update(kept)
+        return self
+
+    # ---- fitting --------------------------------------------------------------------
+
+    def _set_cutoff_from_y(self, y):
+        super()._set_cutoff_from_y(y)
+        if isinstance(self._cutoff, pd.DatetimeIndex) and self._cutoff.freq is None:
+            times = y.index
+            if isinstance(times, pd.MultiIndex):
+                times = next(iterate_series(y))[1].index
+            step = infer_step(times)
+            if step is None and "_series" in self.__dict__:
+                step = self._series[0].step
+            self._cutoff = _with_freq(self._cutoff, step)
+
+    def _fit(self, y, X, fh):
+        self._check_own_params()
+        series = self._read(y, X)
+        self.seed_ = draw_seed(self.random_state)
+        start = None
+        epochs = None
+        if "pretrained_" in self.__dict__:
+            start, epochs = self.pretrained_, self.fine_tune_epochs
+            self._check_columns(start, y, X)
+        elif self.warm_start and "_previous" in self.__dict__:
+            start = self.__dict__.pop("_previous")
+            self._check_columns(start, y, X)
+        self._learn(series, _names(X), self._steps_ahead(fh, series), start, epochs)
+        self._series, self._index_names = series, y.index.names
+        return self
+
+    def _pretrain(self, y, X=None, fh=None):
+        self._check_own_params()
+        self.seed_ = draw_seed(self.random_state)
+        series = self._read(y, X)
+        start = self.__dict__.get("pretrained_")
+        if start is not None:
+            self._check_columns(start, y, X)
+        self._learn(series, _names(X), self._steps_ahead(fh, series), start)
+        self.pretrained_ = self._fitted_network()
+        # What belongs to one series' fit is not there yet.
+        for name in ("net_", "history_", "window_length_", "horizon_", "seed_"):
+            del self.__dict__[name]
+        for name in ("batch_size_", "max_epochs_", "_residuals", "_exogenous"):
+            del self.__dict__[name]
+        return self
+
+    def _update(self, y, X=None, update_params=True):
+        known = {one.key: one for one in self._series}
+        exogenous = dict(iterate_series(X)) if X is not None else {}
+        if X is not None:
+            self._check_exogenous(X)
+        for key, frame in iterate_series(y):
+            one = known.get(key)
+            x = exogenous.get(key)
+            if one is None:
+                new = self._read_frames(frame, x, self._series[0].step)
+                new.key = key
+                self._series.append(new)
+                continue
+            one.write_targets(frame.index, to_float(frame, "y"))
+            if x is not None:
+                one.write(x.index, to_float(x, "X"), one.n_targets)
+        if update_params:
+            # The network has seen the validation part since it was calibrated: the
+            # residuals of that time stay.
+            masked = self.net_.module_.masked
+            windows = self._windows(self._series, masked, None, self._n_out)
+            self._train(windows, self.update_epochs, None)
+        return self
+
+    def _check_own_params(self):
+        check_params(self)
+        check_choice("strategy", self.strategy, STRATEGIES)
+        check_choice("normalize", self.normalize, NORMALIZATIONS)
+
+    def _read(self, y, X):
+        series = read_series(y, X, standardize=self.normalize is not None)
+        longest = max(one.end for one in series)
+        if longest < 2:
+            raise ValueError(
+                f"y needs at least 2 time steps to learn from, got {longest}"
+            )
+        return series
+
+    def _read_frames(self, frame, x, step):
+        standardize = self.normalize is not None
+        return read_series(frame, x, standardize=standardize, step=step)[0]
+
+    def _steps_ahead(self, fh, series):
+        """Return how many steps after the cutoff `fh` reaches; 0 if it is not given."""
+        if fh is None:
+            return 0
+        if fh.is_relative and not isinstance(fh.to_pandas(), pd.TimedeltaIndex):
+            return max(int(fh.to_pandas().max()), 1)
+        one = max(series, key=lambda one: one.cutoff)
+        return max(int(self._offsets(self._times(fh, one), one).max()), 1)
+
+    def _learn(self, series, exogenous, steps_ahead, start=None, epochs=None):
+        """Train a network on series, from `start` if given, and calibrate it.
+
+        The newest part of every series is kept to choose the number of epochs and to
+        calibrate; then, with `refit`, a second network learns that long from
+        everything.
+        """
+        if start is None:
+            shape = self._choose_shape(series, steps_ahead)
+            masked = has_gaps(series)
+        else:
+            shape = start.window_length, start.horizon
+            masked = start.net.module_.masked
+        self.window_length_, self.horizon_ = shape
+        self._exogenous = exogenous
+        windows = self._windows(series, masked, self.validation_fraction, self._n_out)
+        n_windows = len(windows[0])
+        self.batch_size_ = self.batch_size or default_batch_size(n_windows)
+        self.max_epochs_ = self.max_epochs or default_epochs(
+            n_windows, self.batch_size_, _TRAINING_STEPS
+        )
+        epochs = self.max_epochs_ if epochs is None else epochs
+        if start is None:
+            self.net_ = self._new_net(series[0].n_targets, masked)
+        else:
+            self.net_ = deepcopy(start.net)
+            fresh_history(self.net_)
+        self.history_ = self.net_.history_
+        self._train(windows, epochs, self.patience)
+        windows = self._windows(series, masked, self.validation_fraction, self.horizon_)
+        held_out = windows[0] if windows[1] is None else windows[1]
+        self._residuals = collect_residuals(
+            self.net_,
+            held_out.thinned(_CALIBRATION_WINDOWS),
+            window_length=self.window_length_,
+            horizon=self.horizon_,
+        )
+        if self.refit and windows[1] is not None and epochs:
+            if self.patience is not None:
+                epochs = int(np.argmin(self.history_[:, "valid_loss"])) + 1
+            if start is None:
+                self.net_ = self._new_net(series[0].n_targets, masked)
+            else:
+                self.net_ = deepcopy(start.net)
+                fresh_history(self.net_)
+            self._train(self._windows(series, masked, None, self._n_out), epochs, None)
+
+    def _choose_shape(self, series, steps_ahead) -> tuple[int, int]:
+        """Return the window length and the horizon of a new network."""
+        longest = max(one.end for one in series)
+        season = season_length(series[0].step)
+        horizon = self.horizon
+        if horizon is None:
+            wanted = steps_ahead or season or 12
+            horizon = min(wanted, max(longest // 2, 1))
+        window_length = self.window_length
+        if window_length is None:
+            wanted = 2 * season if season else max(2 * horizon, 24)
+            window_length = min(wanted, max(longest // 3, 1))
+        return window_length, horizon
+
+    @property
+    def _n_out(self) -> int:
+        """Number of steps that the network itself gives."""
+        return self.horizon_ if self.strategy == "direct" else 1
+
+    def _windows(self, series, masked, validation_fraction, horizon):
+        train_set, valid_set = split_windows(
+            series,
+            window_length=self.window_length_,
+            horizon=horizon,
+            validation_fraction=validation_fraction,
+            masked=masked,
+        )
+        if valid_set is not None:
+            valid_set = valid_set.thinned(_VALIDATION_WINDOWS)
+        return train_set, valid_set
+
+    def _new_net(self, n_targets, masked) -> SequenceNet:
+        return build_net(
+            self,
+            ForecastNetwork,
+            {
+                "n_targets": n_targets,
+                "n_exogenous": len(self._exogenous),
+                "masked": masked,
+                "horizon": self._n_out,
+                "normalize": self.normalize,
+            },
+            batch_size=self.batch_size_,
+            max_epochs=self.max_epochs_,
+            seed=self.seed_,
+        )
+
+    def _train(self, windows, epochs, patience):
+        train_net(
+            self.net_,
+            windows,
+            window_length=self.window_length_,
+            epochs=epochs,
+            patience=patience,
+        )
+
+    def _fitted_network(self):
+        return FittedNetwork(
+            net=self.net_,
+            window_length=self.window_length_,
+            horizon=self.horizon_,
+            exogenous=self._exogenous,
+            residuals=self._residuals,
+        )
+
+    def _check_columns(self, start: FittedNetwork, y, X):
+        """Check that a network trained before fits the data and parameters of now."""
+        module = start.net.module_
+        wanted = {
+            "window_length": (self.window_length, start.window_length),
+            "horizon": (self.horizon, start.horizon),
+        }
+        for name, (value, before) in wanted.items():
+            if value is not None and value != before:
+                raise ValueError(
+                    f"{name} is {value}, but the network to go on from was trained "
+                    f"with {before}; keep it, or fit a new RNNForecaster"
+                )
+        if y.shape[1] != module.n_targets:
+            raise ValueError(
+                f"y has {y.shape[1]} columns, but the network to go on from was "
+                f"trained on {module.n_targets}"
+            )
+        if len(_names(X)) != len(start.exogenous):
+            raise ValueError(
+                f"X has the columns {list(_names(X))}, but the network to go on from "
+                f"was trained with {list(start.exogenous)}"
+            )
+
+    # ---- forecasting ----------------------------------------------------------------
+
+    def _predict(self, fh, X):
+        times, offsets = self._plan(fh)
+        forecasts = self._forecast(offsets, X)
+        return self._to_frame(times, forecasts, self._get_varnames())
+
+    def _predict_quantiles(self, fh, X, alpha):
+        times, offsets = self._plan(fh)
+        forecasts = self._forecast(offsets, X)
+        levels = np.asarray(alpha, dtype=float)
+        rows = [
+            forecast[..., None]
+            + self._residuals.quantiles(np.maximum(ahead, 1), levels)
+            * one.scale[: one.n_targets, None]
+            for one, ahead, forecast in zip(
+                self._series, offsets, forecasts, strict=True
+            )
+        ]
+        columns = pd.MultiIndex.from_product([self._get_varnames(), list(alpha)])
+        return self._to_frame(times, [r.reshape(len(r), -1) for r in rows], columns)
+
+    def _predict_var(self, fh, X, cov=False):
+        times, offsets = self._plan(fh)
+        rows = [
+            self._residuals.variance(np.maximum(ahead, 1))
+            * one.scale[: one.n_targets] ** 2
+            for one, ahead in zip(self._series, offsets, strict=True)
+        ]
+        return self._to_frame(times, rows, self._get_varnames())
+
+    def _predict_proba(self, fh, X, marginal=True):
+        from skpro.distributions import Empirical
+
+        alpha = (np.arange(_PROBA_SAMPLES) + 0.5) / _PROBA_SAMPLES
+        quantiles = self._predict_quantiles(fh, X, alpha)
+        names = self._get_varnames()
+        samples = {
+            i: quantiles.xs(level, axis=1, level=1)[list(names)]
+            for i, level in enumerate(alpha)
+        }
+        return Empirical(
+            pd.concat(samples, names=["sample"]),
+            index=quantiles.index,
+            columns=pd.Index(names),
+        )
+
+    def _plan(self, fh):
+        """Return each series' times to forecast and their distance from its cutoff."""
+        cache: dict[Any, Any] = {}
+        times, offsets = [], []
+        for one in self._series:
+            if one.cutoff not in cache:
+                labels = self._times(fh, one)
+                cache[one.cutoff] = labels, self._offsets(labels, one)
+            times.append(cache[one.cutoff][0])
+            offsets.append(cache[one.cutoff][1])
+        return times, offsets
+
+    def _times(self, fh, one: GridSeries) -> pd.Index:
+        if not fh.is_relative:
+            return fh.to_pandas()
+        if isinstance(self._cutoff, pd.DatetimeIndex):
+            cutoff: pd.Index = _with_freq(pd.DatetimeIndex([one.cutoff]), one.step)
+        else:
+            cutoff = pd.Index([one.cutoff])  # of periods or integers
+        return fh.to_absolute_index(cutoff)
+
+    def _offsets(self, times, one: GridSeries) -> np.ndarray:
+        return positions(times, one.cutoff, one.step)
+
+    def _to_frame(self, times, rows, columns) -> pd.DataFrame:
+        values = np.concatenate(rows)
+        if self._series[0].key is None:
+            index = times[0]
+        else:
+            index = self._panel_index(times)
+        return pd.DataFrame(values, index=index, columns=columns)
+
+    def _panel_index(self, times) -> pd.MultiIndex:
+        counts = [len(labels) for labels in times]
+        keys = [
+            one.key if isinstance(one.key, tuple) else (one.key,)
+            for one in self._series
+        ]
+        levels = [
+            np.repeat(np.asarray(level), counts) for level in zip(*keys, strict=True)
+        ]
+        when = times[0].append(times[1:]) if len(times) > 1 else times[0]
+        return pd.MultiIndex.from_arrays([*levels, when], names=self._index_names)
+
+    def _forecast(self, offsets, X) -> list[np.ndarray]:
+        if X is not None:
+            self._check_exogenous(X)
+        given = dict(iterate_series(X)) if X is not None else {}
+        return forecast(self._fitted_network(), self._series, offsets, given)
+
+    def _check_exogenous(self, X):
+        names = _names(X)
+        if not self._exogenous:
+            raise ValueError(
+                f"X has the columns {list(names)}, but `fit` had no X; leave X out, or "
+                "fit with it"
+            )
+        if names != self._exogenous:
+            raise ValueError(
+                f"X has the columns {list(names)}, but `fit` had "
+                f"{list(self._exogenous)}; give the same ones in the same order"
+            )
+
+    @classmethod
+    def get_test_params(cls, parameter_set="default"):
+        """Return settings for sktime's checks: cells, directions, strategies, levels.
+
+        Parameters
+        ----------
+        parameter_set : str, default="default"
+            Ignored.
+
+        Returns
+        -------
+        list of dict
+        """
+        quick = {"max_epochs": 2, "hidden_size": 4, "random_state": 0}
+        return [
+            {**quick},
+            {**quick, "cell": "gru", "direction": "coupled", "normalize": "last"},
+            {
+                **quick,
+                "cell": "elman",
+                "cell_params": {"nonlinearity": "relu"},
+                "strategy": "recursive",
+                "normalize": "standard",
+                "validation_fraction": None,
+                "window_length": 5,
+            },
+            {
+                **quick,
+                "num_layers": 2,
+                "dropout": 0.2,
+                "horizon": 2,
+                "schedule": "plateau",
+                "fine_tune_epochs": 1,
+                "batch_size": 8,
+            },
+        ]
+
+
+def _names(X) -> tuple[Hashable, ...]:
+    return () if X is None else tuple(X.columns)
+
+
+def _with_freq(cutoff: pd.DatetimeIndex, step: Any) -> pd.DatetimeIndex:
+    """Give a cutoff the frequency that relative horizons count in."""
+    if step is None:
+        return cutoff
+    return pd.DatetimeIndex(cutoff, freq=step)

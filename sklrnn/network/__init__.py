@@ -1,0 +1,1 @@
+"""The networks in torch alone: cells, layers, directions, fusions, heads, losses."""

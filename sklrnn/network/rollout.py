@@ -1,0 +1,76 @@
+"""Roll-out: forecasts of any length, fed back where they outreach the network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sklrnn.network.assemble import ForecastNetwork
+
+
+def roll_out(
+    network: ForecastNetwork, past: Tensor, future: Tensor | None, n_steps: int
+) -> Tensor:
+    """Forecast `n_steps` steps.
+
+    Up to the network's horizon all steps come at once from the last state. Beyond it
+    forecasts are fed back: one by one with the state carried where the horizon is a
+    single step and the network causal, at a cost per step that does not depend on the
+    window; else a whole horizon at a time, the window moving along.
+
+    Parameters
+    ----------
+    network : ForecastNetwork
+    past : Tensor of shape (batch, window_length, n_channels)
+    future : Tensor of shape (batch, n_steps, n_exogenous) or None
+        Known exogenous values of the steps to forecast.
+    n_steps : int
+
+    Returns
+    -------
+    Tensor of shape (batch, n_steps, n_targets)
+    """
+    horizon = network.horizon
+    n_blocks = -(-n_steps // horizon)
+    ahead: list[Tensor | None] = [None] * n_blocks
+    if future is not None:
+        short = n_blocks * horizon - n_steps
+        future = torch.cat([future, future[:, -1:].expand(-1, short, -1)], dim=1)
+        ahead = list(future.split(horizon, dim=1))
+    carries = horizon == 1 and network.encoder.causal
+    roll = _carry_state if carries else _move_window
+    return torch.cat(roll(network, past, ahead), dim=1)[:, :n_steps]
+
+
+def _carry_state(
+    network: ForecastNetwork, past: Tensor, ahead: list[Tensor | None]
+) -> list[Tensor]:
+    prediction, carry = network.start(past, ahead[0])
+    blocks = [prediction]
+    for known, future in zip(ahead[:-1], ahead[1:], strict=True):
+        row = _as_rows(network, blocks[-1], known)[:, 0]
+        prediction, carry = network.advance(row, carry, future)
+        blocks.append(prediction)
+    return blocks
+
+
+def _move_window(
+    network: ForecastNetwork, past: Tensor, ahead: list[Tensor | None]
+) -> list[Tensor]:
+    length = past.shape[1]
+    blocks = [network(past, ahead[0])]
+    for known, future in zip(ahead[:-1], ahead[1:], strict=True):
+        past = torch.cat([past, _as_rows(network, blocks[-1], known)], dim=1)
+        past = past[:, -length:]
+        blocks.append(network(past, future))
+    return blocks
+
+
+def _as_rows(
+    network: ForecastNetwork, prediction: Tensor, future: Tensor | None
+) -> Tensor:
+    """Turn forecasts into input rows, as if they had been observed."""
+    values = prediction if future is None else torch.cat([prediction, future], dim=-1)
+    if not network.masked:
+        return values
+    return torch.cat([values, torch.ones_like(values), torch.zeros_like(values)], -1)

@@ -1,0 +1,382 @@
+"""Training: the skorch net, its schedule and early stopping, seeds and threads."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
+from skorch.history import History
+from torch import Tensor
+
+from sklrnn.batches import Batches, WindowDataset
+from sklrnn.network.layers import VariationalDropout
+from sklrnn.network.losses import MaskedMSE
+
+OPTIMIZERS = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+}
+SCHEDULES = ("cosine", "plateau", None)
+_SMALL_NETWORK = 256
+_LOWEST_LR = 0.01
+"""Where the schedules end, as a share of the peak learning rate."""
+
+
+class DivergenceError(ArithmeticError):
+    """Training diverged: the loss is no longer a finite number."""
+
+
+class SequenceNet(NeuralNet):
+    """A skorch net that trains on `WindowDataset` pairs.
+
+    It takes ``(train, valid)`` where skorch takes ``X``, gathers whole batches by
+    index, and follows the schedule of the source of this project: warm-up, then cosine
+    or plateau, with the gradient's norm clipped. Everything else is skorch's.
+
+    Parameters
+    ----------
+    warmup : float
+        Share of all steps over which the learning rate rises to `lr`.
+    schedule : {"cosine", "plateau"} or None
+    gradient_clip : float or None
+        Largest norm of the gradient (Pascanu et al. 2013).
+    seed : int
+        Seeds the order of the batches and the dropout masks.
+    **skorch_params
+        See `skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        warmup: float = 0.0,
+        schedule: str | None = "cosine",
+        gradient_clip: float | None = None,
+        seed: int = 0,
+        **skorch_params: Any,
+    ) -> None:
+        self.warmup = warmup
+        self.schedule = schedule
+        self.gradient_clip = gradient_clip
+        self.seed = seed
+        super().__init__(*args, **skorch_params)
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
+        printing = [("print_log", PrintLog())] if self.verbose else []
+        return [("epoch_timer", EpochTimer()), *printing]
+
+    def fit_loop(
+        self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any
+    ) -> SequenceNet:
+        """Train for `epochs`, or `max_epochs`, on ``X = (train, valid)``."""
+        epochs = self.max_epochs if epochs is None else epochs
+        device = torch.device(self.device)
+        self._batch_order = torch.Generator().manual_seed(self.seed)
+        self._learning_rate = _LearningRate(
+            self.lr,
+            n_steps=epochs * -(-len(X[0]) // self.batch_size),
+            warmup=self.warmup,
+            schedule=self.schedule,
+        )
+        self._scored = "train" if X[1] is None else "valid"
+        masks = torch.Generator(device).manual_seed(self.seed)
+        dropouts = [
+            m for m in self.module_.modules() if isinstance(m, VariationalDropout)
+        ]
+        for dropout in dropouts:
+            dropout.generator = masks
+        try:
+            return super().fit_loop(X, y, epochs, **fit_params)
+        finally:
+            # Generators do not pickle; a fitted net must.
+            for dropout in dropouts:
+                dropout.generator = None
+            del self._batch_order, self._learning_rate, self._scored
+            self.module_.eval()
+
+    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
+        """Return the pair of datasets as it came."""
+        return X
+
+    def get_dataset(self, X: Any, y: Any = None) -> Any:
+        """Return the dataset as it came."""
+        return X
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Batches:
+        """Return batches of the dataset, in random order when training."""
+        if training:
+            return Batches(dataset, self.batch_size, self._batch_order)
+        return Batches(dataset, max(self.batch_size, 256))
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any
+    ) -> None:
+        """Run over the batches once and record their mean loss."""
+        if iterator is None:
+            return
+        self._set_training(training)
+        total, n_windows = 0.0, 0
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **params)
+            n_batch = len(batch[1][0])
+            total += step["loss"].item() * n_batch
+            n_windows += n_batch
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        mean = total / max(n_windows, 1)
+        if not math.isfinite(mean):
+            raise DivergenceError(
+                f"training diverged in epoch {len(self.history)}: the {prefix} loss is "
+                f"{mean}. Lower lr (now {self.lr}), or set gradient_clip (now "
+                f"{self.gradient_clip})"
+            )
+        self.history.record(f"{prefix}_loss", mean)
+        best = min(row.get(f"{prefix}_loss", math.inf) for row in self.history)
+        self.history.record(f"{prefix}_loss_best", mean <= best)
+        if prefix == self._scored:
+            self._learning_rate.observe(mean)
+
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
+        """Take one step of the optimiser."""
+        self._learning_rate.apply(self.optimizer_)
+        result: dict[str, Tensor] = {}
+
+        def closure() -> Tensor:
+            self.optimizer_.zero_grad(set_to_none=True)
+            result["y_pred"] = self.module_(**batch[0])
+            loss = self.criterion_(result["y_pred"], *batch[1])
+            result["loss"] = loss.detach()
+            loss.backward()
+            if self.gradient_clip is not None:
+                torch.nn.utils.clip_grad_norm_(
+                    self.module_.parameters(), self.gradient_clip
+                )
+            self.notify(
+                "on_grad_computed",
+                named_parameters=self.module_.named_parameters(),
+                batch=batch,
+                training=True,
+            )
+            return loss
+
+        self.optimizer_.step(closure)
+        return result
+
+    def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
+        """Score one batch."""
+        with torch.no_grad():
+            prediction = self.module_(**batch[0])
+            loss = self.criterion_(prediction, *batch[1])
+        return {"loss": loss, "y_pred": prediction}
+
+    def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:
+        """Predict one batch."""
+        self._set_training(training)
+        with torch.set_grad_enabled(training):
+            return self.module_(**batch[0])
+
+
+class _LearningRate:
+    """The learning rate of every step: linear warm-up, then a schedule."""
+
+    def __init__(
+        self, peak: float, *, n_steps: int, warmup: float, schedule: str | None
+    ) -> None:
+        self.peak = peak
+        self.n_steps = max(n_steps, 1)
+        self.n_warmup = int(warmup * self.n_steps)
+        self.schedule = schedule
+        self.step = 0
+        self.factor = 1.0
+        self.best = math.inf
+        self.misses = 0
+
+    def apply(self, optimizer: torch.optim.Optimizer) -> None:
+        self.step += 1
+        lr = self.peak * self._share()
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+
+    def _share(self) -> float:
+        if self.step <= self.n_warmup:
+            return self.step / (self.n_warmup + 1)
+        if self.schedule != "cosine":
+            return self.factor
+        done = (self.step - self.n_warmup) / (self.n_steps - self.n_warmup)
+        return _LOWEST_LR + (1 - _LOWEST_LR) * 0.5 * (1 + math.cos(math.pi * done))
+
+    def observe(self, loss: float) -> None:
+        """Halve the rate of schedule "plateau" after 5 epochs without a better loss."""
+        if loss < self.best:
+            self.best, self.misses = loss, 0
+            return
+        self.misses += 1
+        if self.schedule == "plateau" and self.misses % 5 == 0:
+            self.factor = max(self.factor * 0.5, _LOWEST_LR)
+
+
+class KeepBest(EarlyStopping):
+    """Early stopping that gives the best weights back, however training ends."""
+
+    best_model_weights_: dict[str, Tensor] | None
+
+    def __init__(self, patience: int, monitor: str) -> None:
+        super().__init__(
+            monitor=monitor, patience=patience, threshold=0.0, load_best=True
+        )
+
+    def restore(self, net: NeuralNet) -> None:
+        """Load the best weights seen so far, if any."""
+        if self.best_model_weights_ is not None:
+            net.module_.load_state_dict(self.best_model_weights_)
+            self.best_model_weights_ = None
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Load the best weights and let go of the copy."""
+        self.restore(net)
+
+
+def new_net(
+    module: type[torch.nn.Module],
+    module_params: dict[str, Any],
+    *,
+    optimizer: str | type[torch.optim.Optimizer],
+    weight_decay: float,
+    callbacks: Any,
+    seed: int,
+    device: str,
+    **net_params: Any,
+) -> SequenceNet:
+    """Make and initialise a net; the weights depend on `seed` alone.
+
+    Weight decay spares the biases.
+    """
+    optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
+    extra: dict[str, Any] = {"optimizer__weight_decay": weight_decay}
+    if optimizer in ("adamw", "adam"):
+        extra["optimizer__fused"] = True
+    net = SequenceNet(
+        module,
+        criterion=MaskedMSE,
+        optimizer=optimizer_class,
+        optimizer__param_groups=[("*bias*", {"weight_decay": 0.0})],
+        train_split=None,
+        callbacks=list(callbacks or []),
+        device=device,
+        seed=seed,
+        **{f"module__{name}": value for name, value in module_params.items()},
+        **extra,
+        **net_params,
+    )
+    with _seeded(seed, device):
+        net.initialize()
+    return net
+
+
+def train(
+    net: SequenceNet,
+    datasets: tuple[WindowDataset, WindowDataset | None],
+    *,
+    epochs: int,
+    patience: int | None,
+) -> None:
+    """Train a net in place and leave it with its best weights.
+
+    With validation data the best epoch is the one of the lowest validation loss, else
+    of the lowest training loss; without patience, the last one.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss is no longer finite; the net then holds its best weights so far.
+    """
+    if epochs == 0:
+        return
+    keep_best = None
+    if patience is not None:
+        monitor = "train_loss" if datasets[1] is None else "valid_loss"
+        keep_best = KeepBest(patience, monitor)
+        net.callbacks_.append(("keep_best", keep_best))
+    try:
+        net.partial_fit(datasets, epochs=epochs)
+    except DivergenceError:
+        if keep_best is not None:
+            keep_best.restore(net)
+        raise
+    finally:
+        if keep_best is not None:
+            net.callbacks_.remove(("keep_best", keep_best))
+
+
+_init_lock = threading.Lock()
+
+
+@contextmanager
+def _seeded(seed: int, device: str) -> Iterator[None]:
+    """Seed torch's global generator, on which initialisation draws, and put it back."""
+    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with _init_lock, torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield
+
+
+class _Threads:
+    """One torch thread while any small network runs; counted, for it is global."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.before = 1
+
+    def enter(self) -> None:
+        with self.lock:
+            if self.users == 0:
+                self.before = torch.get_num_threads()
+                torch.set_num_threads(1)
+            self.users += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                torch.set_num_threads(self.before)
+
+
+_threads = _Threads()
+
+
+@contextmanager
+def suitable_threads(hidden_size: int) -> Iterator[None]:
+    """Use one thread for networks too small to share, and restore the number after."""
+    if hidden_size >= _SMALL_NETWORK:
+        yield
+        return
+    _threads.enter()
+    try:
+        yield
+    finally:
+        _threads.leave()
+
+
+def draw_seed(random_state: int | np.random.RandomState | None) -> int:
+    """Draw a seed; None gives a fresh one and leaves numpy's global state alone."""
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    return int(random_state)
+
+
+def fresh_history(net: SequenceNet) -> None:
+    """Forget the epochs of earlier trainings."""
+    net.history_ = History()

@@ -1,0 +1,79 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklrnn.data.timegrid import infer_step, positions, season_length
+
+FREQUENCIES = ["h", "15min", "D", "B", "W", "MS", "ME", "QS", "YE", "2h", "3D"]
+
+
+@pytest.mark.parametrize("freq", FREQUENCIES)
+def test_positions_count_the_steps_of_a_regular_index(freq):
+    index = pd.date_range("2019-12-31", periods=40, freq=freq)
+    step = infer_step(index)
+    np.testing.assert_array_equal(positions(index, index[0], step), np.arange(40))
+    np.testing.assert_array_equal(positions(index, index[9], step), np.arange(40) - 9)
+
+
+@pytest.mark.parametrize("freq", FREQUENCIES)
+def test_the_step_is_found_without_the_frequency_and_in_spite_of_gaps(freq):
+    index = pd.date_range("2019-12-31", periods=40, freq=freq)
+    holes = index.delete([3, 4, 17, 30])
+    expected = np.delete(np.arange(40), [3, 4, 17, 30])
+    assert holes.freq is None
+    np.testing.assert_array_equal(
+        positions(holes, index[0], infer_step(holes)), expected
+    )
+
+
+@pytest.mark.parametrize("freq", ["M", "Q", "h", "2h", "D"])
+def test_periods(freq):
+    index = pd.period_range("2020-01", periods=12, freq=freq)
+    step = infer_step(index)
+    np.testing.assert_array_equal(positions(index, index[2], step), np.arange(12) - 2)
+
+
+def test_integers_count_by_one():
+    index = pd.Index([4, 5, 9])
+    assert infer_step(index) == 1
+    np.testing.assert_array_equal(positions(index, 4, 1), [0, 1, 5])
+
+
+def test_days_are_counted_on_the_wall_clock_across_a_clock_change():
+    index = pd.date_range("2024-03-29", periods=5, freq="D", tz="Europe/Berlin")
+    np.testing.assert_array_equal(
+        positions(index, index[0], infer_step(index)), np.arange(5)
+    )
+
+
+def test_jitter_goes_to_the_nearest_step():
+    regular = pd.date_range("2024-01-01", periods=200, freq="h")
+    noise = pd.to_timedelta(np.random.default_rng(0).integers(-60, 60, 200), unit="s")
+    index = pd.DatetimeIndex(regular + noise)
+    np.testing.assert_array_equal(
+        positions(index, regular[0], infer_step(index)), np.arange(200)
+    )
+
+
+def test_one_timestamp_leaves_the_step_open():
+    assert infer_step(pd.DatetimeIndex(["2024-01-01"])) is None
+
+
+@pytest.mark.parametrize(
+    ("freq", "season"),
+    [
+        ("h", 24),
+        ("15min", 96),
+        ("D", 7),
+        ("B", 5),
+        ("W", 52),
+        ("MS", 12),
+        ("QE", 4),
+        ("YE", None),
+        ("2h", 12),
+        ("s", None),
+    ],
+)
+def test_season_length(freq, season):
+    assert season_length(pd.tseries.frequencies.to_offset(freq)) == season
+    assert season_length(1) is None

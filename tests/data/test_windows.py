@@ -1,0 +1,102 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklrnn.data.tables import read_series
+from sklrnn.data.windows import channels, cut_windows, has_gaps, split_windows
+
+
+def series(*lengths, gaps=False):
+    made = []
+    for i, length in enumerate(lengths):
+        values = 1000.0 * i + np.arange(length)
+        if gaps:
+            values[length // 2] = np.nan
+        index = pd.RangeIndex(length)
+        table = pd.DataFrame({"a": values}, index=index)
+        made += read_series(table, None, standardize=False)
+    return made
+
+
+def pasts_and_futures(windows, length, horizon):
+    for start, n_valid in zip(windows.starts, windows.n_valid, strict=True):
+        rows = windows.flat[start : start + length + horizon, 0]
+        yield rows[:length], rows[length : length + n_valid]
+
+
+def test_windows_hold_consecutive_rows_of_one_series():
+    train, valid = split_windows(
+        series(30, 50),
+        window_length=6,
+        horizon=4,
+        validation_fraction=0.2,
+        masked=False,
+    )
+    for windows in (train, valid):
+        for past, future in pasts_and_futures(windows, 6, 4):
+            joined = np.r_[past, future]
+            np.testing.assert_array_equal(np.diff(joined), 1)
+            assert (joined >= 1000).all() or (joined < 1000).all()
+
+
+def test_validation_scores_the_newest_part_and_training_nothing_of_it():
+    train, valid = split_windows(
+        series(50), window_length=6, horizon=4, validation_fraction=0.2, masked=False
+    )
+    train_scored = np.concatenate([f for _, f in pasts_and_futures(train, 6, 4)])
+    valid_scored = np.concatenate([f for _, f in pasts_and_futures(valid, 6, 4)])
+    assert train_scored.max() == 39
+    assert set(valid_scored) == set(range(40, 50))
+
+
+def test_every_row_after_the_first_window_is_scored():
+    train, valid = split_windows(
+        series(40), window_length=8, horizon=3, validation_fraction=None, masked=False
+    )
+    assert valid is None
+    scored = np.concatenate([f for _, f in pasts_and_futures(train, 8, 3)])
+    assert set(scored) == set(range(8, 40))
+
+
+@pytest.mark.parametrize("length", range(2, 12))
+def test_short_series_still_give_windows(length):
+    train, _ = split_windows(
+        series(length), window_length=8, horizon=5, validation_fraction=0.2, masked=True
+    )
+    assert len(train) > 0 and (train.n_valid > 0).all()
+
+
+def test_cut_windows_equal_the_stacked_ones():
+    (one,) = series(30, gaps=True)
+    train, _ = split_windows(
+        [one], window_length=6, horizon=1, validation_fraction=None, masked=True
+    )
+    cut = cut_windows(one, np.arange(6, 30), 6, masked=True)
+    for start, window in zip(train.starts, cut, strict=True):
+        np.testing.assert_array_equal(window, train.flat[start : start + 6])
+
+
+def test_a_window_knows_nothing_from_its_end_on():
+    (one,) = series(30)
+    before = cut_windows(one, np.arange(30), 6, masked=True)
+    one.values[20:] = 99
+    after = cut_windows(one, np.arange(30), 6, masked=True)
+    np.testing.assert_array_equal(before[:21], after[:21])
+    assert (before[21:] != after[21:]).any()
+
+
+def test_channels():
+    values = np.array([[1.0], [np.nan]], dtype=np.float32)
+    assert channels(values, masked=False).tolist() == [[1], [1]]
+    np.testing.assert_array_equal(channels(values, masked=True)[:, 1], [1, 0])
+
+
+def test_has_gaps():
+    assert has_gaps(series(10, gaps=True)) and not has_gaps(series(10, 12))
+
+
+def test_flat_array_grows_with_the_rows_not_with_the_windows():
+    short = split_windows(
+        series(1000), window_length=50, horizon=20, validation_fraction=0.2, masked=True
+    )[0]
+    assert short.flat.nbytes <= (1000 + 50 + 20) * 3 * 4

@@ -1,0 +1,95 @@
+import pytest
+import torch
+from torch import nn
+
+from sklrnn.network.cells.base import Cell
+from sklrnn.network.cells.elman import Elman
+from sklrnn.network.cells.gru import GRU
+from sklrnn.network.cells.lstm import LSTM
+
+CELLS = [
+    (Elman, {}, nn.RNN, {}),
+    (Elman, {"nonlinearity": "relu"}, nn.RNN, {"nonlinearity": "relu"}),
+    (LSTM, {}, nn.LSTM, {}),
+    (GRU, {}, nn.GRU, {}),
+]
+X = torch.randn(5, 9, 3, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(params=CELLS, ids=lambda c: f"{c[0].__name__}{c[1] or ''}")
+def pair(request):
+    cell_class, params, native_class, native_params = request.param
+    cell = cell_class(3, 4, **params)
+    native = native_class(3, 4, batch_first=True, **native_params)
+    native.load_state_dict(cell.layer.state_dict())
+    return cell, native
+
+
+def test_equals_torchs_own_layer(pair):
+    cell, native = pair
+    torch.testing.assert_close(cell.sequence(X)[0], native(X)[0], rtol=0, atol=1e-6)
+
+
+def test_a_sequence_equals_its_steps(pair):
+    cell, _ = pair
+    by_step, _ = Cell.sequence(cell, X)
+    torch.testing.assert_close(cell.sequence(X)[0], by_step, rtol=0, atol=1e-6)
+
+
+def test_two_halves_equal_the_whole(pair):
+    cell, _ = pair
+    first, state = cell.sequence(X[:, :4])
+    second, _ = cell.sequence(X[:, 4:], state)
+    whole, _ = cell.sequence(X)
+    torch.testing.assert_close(torch.cat([first, second], 1), whole)
+
+
+def test_the_future_does_not_change_the_past(pair):
+    cell, _ = pair
+    changed = X.clone()
+    changed[:, 6:] += 1
+    before, after = cell.sequence(X)[0], cell.sequence(changed)[0]
+    assert torch.equal(before[:, :6], after[:, :6])
+    assert not torch.equal(before[:, 6:], after[:, 6:])
+
+
+def test_items_of_a_batch_do_not_mix(pair):
+    cell, _ = pair
+    alone = cell.sequence(X[2:3])[0]
+    torch.testing.assert_close(cell.sequence(X)[0][2:3], alone)
+
+
+def test_every_weight_gets_a_gradient(pair):
+    cell, _ = pair
+    cell.sequence(X)[0].square().sum().backward()
+    for name, weight in cell.named_parameters():
+        assert weight.grad.abs().sum() > 0, name
+
+
+def test_gradients_in_double_precision(pair):
+    cell = pair[0].double()
+    x = X[:2, :4].double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: cell.sequence(x)[0], (x,))
+
+
+def test_elman_follows_the_papers_equation():
+    cell = Elman(3, 4)
+    w = cell.layer
+    h = torch.zeros(5, 4)
+    for x in X.unbind(1):
+        h = torch.tanh(
+            x @ w.weight_ih_l0.T + w.bias_ih_l0 + h @ w.weight_hh_l0.T + w.bias_hh_l0
+        )
+    torch.testing.assert_close(cell.sequence(X)[0][:, -1], h)
+
+
+def test_forget_bias():
+    cell = LSTM(3, 4, forget_bias=1.0)
+    bias = cell.layer.bias_ih_l0 + cell.layer.bias_hh_l0
+    assert torch.equal(bias[4:8], torch.ones(4))
+    assert not torch.equal(bias[:4], torch.ones(4))
+
+
+def test_unknown_nonlinearity():
+    with pytest.raises(ValueError, match="nonlinearity must be 'tanh' or 'relu'"):
+        Elman(3, 4, nonlinearity="sine")

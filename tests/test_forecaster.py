@@ -1,0 +1,559 @@
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from skorch.callbacks import Callback
+from sktime.datasets import load_airline
+from sktime.forecasting.base import ForecastingHorizon
+from sktime.utils._testing.hierarchical import _make_hierarchical
+
+from sklrnn import RNNForecaster
+from sklrnn.network.cells.gru import GRU
+from sklrnn.training import DivergenceError
+
+QUICK = {"max_epochs": 3, "hidden_size": 8, "random_state": 0}
+AIRLINE = load_airline()
+
+
+def quick(**params):
+    return RNNForecaster(**{**QUICK, **params})
+
+
+def waves(n_steps=120, seed=0, **index):
+    """Two sines with noise, hourly."""
+    t = np.arange(n_steps)
+    noise = np.random.default_rng(seed).normal(scale=0.1, size=(n_steps, 2))
+    values = np.c_[np.sin(t / 4), 5 + np.cos(t / 6)] + noise
+    index = pd.date_range("2024-01-01", periods=n_steps, freq="h")
+    return pd.DataFrame(values, index=index, columns=["a", "b"])
+
+
+# ---- horizons ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_holes_in_the_horizon_leave_the_other_steps_alone(strategy):
+    forecaster = quick(strategy=strategy, horizon=6).fit(AIRLINE)
+    every = forecaster.predict(fh=np.arange(-10, 13))
+    some = forecaster.predict(fh=[-7, 0, 1, 6, 12])
+    pd.testing.assert_series_equal(some, every[some.index], rtol=1e-5)
+
+
+def test_relative_and_absolute_horizons_agree():
+    forecaster = quick().fit(AIRLINE)
+    relative = forecaster.predict(fh=[1, 5])
+    absolute = forecaster.predict(
+        fh=ForecastingHorizon(relative.index, is_relative=False)
+    )
+    pd.testing.assert_series_equal(relative, absolute)
+
+
+def test_strategies_agree_where_the_horizon_is_one_step():
+    direct = quick(strategy="direct", horizon=1).fit(AIRLINE)
+    recursive = quick(strategy="recursive", horizon=1).fit(AIRLINE)
+    fh = np.arange(-3, 8)
+    pd.testing.assert_series_equal(direct.predict(fh=fh), recursive.predict(fh=fh))
+
+
+@pytest.mark.parametrize("direction", ["forward", "coupled"])
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_every_step_of_the_forecast_depends_on_the_newest_observation(
+    direction, strategy
+):
+    forecaster = quick(direction=direction, strategy=strategy, horizon=6)
+    forecaster.fit(AIRLINE)
+    fh = np.arange(1, 7)
+    before = forecaster.predict(fh=fh)
+    newest = AIRLINE.iloc[-1:] * 1.5
+    after = forecaster.update(newest, update_params=False).predict(fh=fh)
+    assert (np.abs(after - before) > 1e-3).all()
+
+
+def test_in_sample_forecasts_know_the_past_alone():
+    y = AIRLINE.copy()
+    fh = np.arange(-143, 1)
+    forecaster = quick().fit(y)
+    before = forecaster.predict(fh=fh)
+    changed = y.copy()
+    changed.iloc[100:] += 100
+    after = forecaster.update(changed, update_params=False).predict(fh=fh)
+    pd.testing.assert_series_equal(before[:101], after[:101])
+    assert (before[101:] != after[101:]).all()
+
+
+# ---- kinds of data -------------------------------------------------------------------
+
+
+def test_columns_and_names_stay():
+    y = waves()
+    assert list(quick().fit(y, fh=[1, 2]).predict().columns) == ["a", "b"]
+    assert quick().fit(y["a"], fh=[1]).predict().name == "a"
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_known_future_values_of_x_are_used(strategy):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.normal(size=300)})
+    y = 3 * X["x"] + 1
+    forecaster = RNNForecaster(
+        hidden_size=8, max_epochs=40, random_state=0, strategy=strategy, horizon=5
+    )
+    forecaster.fit(y=y[:280], X=X[:280])
+    y_pred = forecaster.predict(fh=np.arange(1, 21), X=X[280:])
+    assert np.abs(y_pred - y[280:]).mean() < 0.5 * np.abs(y - y.mean()).mean()
+
+
+def test_only_the_rows_of_x_that_are_forecast_are_needed():
+    y, X = waves()["a"], waves(130, seed=1)
+    forecaster = quick(horizon=10).fit(y=y, X=X[:120])
+    every = forecaster.predict(fh=np.arange(1, 11), X=X[120:])
+    some = forecaster.predict(fh=[2, 7], X=X.iloc[[121, 126]])
+    pd.testing.assert_series_equal(some, every.iloc[[1, 6]], check_freq=False)
+
+
+def test_rows_of_x_given_early_need_not_be_given_again():
+    y, X = waves()["a"], waves(130, seed=1)
+    early = quick().fit(y=y, X=X, fh=[1, 9]).predict()
+    late = quick().fit(y=y, X=X[:120], fh=[1, 9]).predict(X=X[120:])
+    pd.testing.assert_series_equal(early, late)
+
+
+def test_missing_rows_and_columns_of_x_are_named():
+    y, X = waves()["a"], waves(130, seed=1)
+    forecaster = quick().fit(y=y, X=X[:120])
+    with pytest.raises(ValueError, match="X lacks 2 of the 2 rows to forecast"):
+        forecaster.predict(fh=[1, 2])
+    with pytest.raises(ValueError, match="X lacks 1 of the 2.*4 steps after"):
+        forecaster.predict(fh=[1, 4], X=X[120:122])
+    with pytest.raises(ValueError, match=r"X has the columns \['a'\], but `fit` had"):
+        forecaster.predict(fh=[1], X=X[["a"]][120:])
+    with pytest.raises(ValueError, match="but `fit` had no X"):
+        quick().fit(y=y).predict(fh=[1], X=X[120:])
+
+
+def test_gaps_in_values_and_in_the_index_are_the_same():
+    y = waves()
+    y.iloc[30:37] = np.nan
+    y.iloc[80, 0] = np.nan
+    dropped = y.drop(y.index[30:37])
+    fh = np.arange(1, 5)
+    pd.testing.assert_frame_equal(
+        quick().fit(y, fh=fh).predict(), quick().fit(dropped, fh=fh).predict()
+    )
+
+
+@pytest.mark.parametrize("normalize", ["standard", "window", "last", None])
+def test_missing_values_anywhere_never_give_a_missing_forecast(normalize):
+    y, X = waves(), waves(seed=1)
+    rng = np.random.default_rng(0)
+    y = y.mask(rng.random(y.shape) < 0.4)
+    y.iloc[-20:] = np.nan
+    y.iloc[:15] = np.nan
+    X = X.mask(rng.random(X.shape) < 0.4)
+    forecaster = quick(normalize=normalize, window_length=10)
+    forecaster.fit(y=y[:110], X=X[:110], fh=np.arange(-109, 11))
+    assert np.isfinite(forecaster.predict(X=X[110:])).all(axis=None)
+    assert np.isfinite(forecaster.predict_interval(X=X[110:])).all(axis=None)
+
+
+def test_gaps_that_appear_after_fit_are_carried_over():
+    forecaster = quick().fit(waves())
+    new = waves(140)[120:]
+    new.iloc[5:] = np.nan
+    y_pred = forecaster.update(new, update_params=False).predict(fh=[1, 2, 3])
+    assert np.isfinite(y_pred).all(axis=None)
+
+
+def test_unusable_series_are_refused():
+    y = waves()
+    with pytest.raises(ValueError, match="no observed value in column a"):
+        quick().fit(y.assign(a=np.nan))
+    with pytest.raises(ValueError, match="infinite values in column b"):
+        quick().fit(y.assign(b=np.inf))
+    with pytest.raises(ValueError, match="at least 2 time steps"):
+        quick().fit(y[:1])
+
+
+@pytest.mark.parametrize("freq", ["MS", "W", "B", "QS", "h", "15min"])
+def test_relative_horizons_on_an_index_with_gaps(freq):
+    index = pd.date_range("2020-01-01", periods=60, freq=freq)
+    y = pd.Series(np.arange(60.0), index=index).drop(index[[7, 8, 20]])
+    y_pred = quick().fit(y, fh=[1, 2]).predict()
+    expected = pd.date_range(index[-1], periods=3, freq=freq)[1:]
+    assert list(y_pred.index) == list(expected)
+
+
+def test_a_panel_is_forecast_in_one_pass_each_series_from_its_own_end():
+    y = _make_hierarchical(
+        (3, 2), min_timepoints=20, max_timepoints=40, same_cutoff=False, random_state=0
+    )
+    forecaster = quick().fit(y, fh=[1, 3])
+    y_pred = forecaster.predict()
+    for key, part in y.groupby(level=[0, 1]):
+        times = y_pred.loc[key].index
+        last = part.index[-1][-1]
+        assert list(times) == list(pd.date_range(last, periods=4, freq="D")[[1, 3]])
+    assert y_pred.index.names == y.index.names
+
+
+def test_one_network_learns_from_all_series_of_a_panel():
+    y = _make_hierarchical((4,), min_timepoints=30, max_timepoints=30, random_state=0)
+    forecaster = quick().fit(y, fh=[1])
+    assert not hasattr(forecaster, "forecasters_")
+    alone = quick(batch_size=forecaster.batch_size_).fit(y.loc[["h0_0"]], fh=[1])
+    first = forecaster.predict().loc["h0_0"].to_numpy()
+    assert not np.allclose(first, alone.predict().loc["h0_0"].to_numpy())
+
+
+def test_string_and_integer_names_of_series():
+    for names in (["x", "y"], [7, 3]):
+        index = pd.MultiIndex.from_product([names, range(30)], names=["id", "t"])
+        y = pd.DataFrame({"v": np.arange(60.0)}, index=index)
+        y_pred = quick().fit(y.sort_index(), fh=[1, 2]).predict()
+        assert sorted(set(y_pred.index.get_level_values(0))) == sorted(names)
+
+
+def test_short_series():
+    for n_steps in (2, 3, 5, 10):
+        y = pd.Series(np.arange(n_steps, dtype=float))
+        forecaster = quick().fit(y, fh=[1, 2, 7])
+        assert np.isfinite(forecaster.predict()).all()
+        assert np.isfinite(forecaster.predict_interval()).all(axis=None)
+
+
+# ---- update, pretrain, warm start ----------------------------------------------------
+
+
+def test_update_without_training_moves_the_state_and_nothing_else():
+    forecaster = quick().fit(AIRLINE[:120], fh=[1, 2, 3])
+    weights = copy.deepcopy(forecaster.net_.module_.state_dict())
+    before = forecaster.predict()
+    forecaster.update(AIRLINE[120:124], update_params=False)
+    after = forecaster.predict()
+    for name, weight in forecaster.net_.module_.state_dict().items():
+        assert torch.equal(weight, weights[name])
+    assert list(after.index) == list(AIRLINE.index[124:127])
+    assert not np.allclose(before, after)
+
+
+def test_updating_row_by_row_equals_updating_at_once():
+    one_by_one = quick().fit(AIRLINE[:120])
+    for i in range(120, 132):
+        one_by_one.update(AIRLINE[i : i + 1], update_params=False)
+    at_once = quick().fit(AIRLINE[:120]).update(AIRLINE[120:132], update_params=False)
+    fh = np.arange(1, 13)
+    pd.testing.assert_series_equal(one_by_one.predict(fh=fh), at_once.predict(fh=fh))
+
+
+def test_update_with_training_starts_from_the_weights():
+    forecaster = quick(update_epochs=2).fit(AIRLINE[:120], fh=[1])
+    net, before = forecaster.net_, forecaster.predict().iloc[0]
+    n_epochs = len(net.history)
+    forecaster.update(AIRLINE[120:121])
+    assert forecaster.net_ is net and len(net.history) == n_epochs + 2
+    assert forecaster.predict().iloc[0] != before
+
+
+def test_rows_of_an_array_follow_those_known():
+    y = AIRLINE.to_numpy()
+    forecaster = quick().fit(y[:120], fh=[1, 2])
+    y_pred = forecaster.update(y[120:130], update_params=False).predict()
+    expected = quick().fit(AIRLINE[:120], fh=[1, 2])
+    expected.update(AIRLINE[120:130], update_params=False)
+    assert isinstance(y_pred, np.ndarray)
+    np.testing.assert_allclose(y_pred.ravel(), expected.predict(), rtol=1e-5)
+
+
+def test_update_predict_knows_nothing_after_each_cutoff():
+    from sktime.split import ExpandingWindowSplitter
+
+    forecaster = quick().fit(AIRLINE, fh=[1])
+    moved = forecaster.update_predict(
+        AIRLINE, ExpandingWindowSplitter([1], 140), update_params=False
+    )
+    single = forecaster.update(AIRLINE[:140], update_params=False).predict()
+    np.testing.assert_allclose(moved.iloc[0], single.iloc[0], rtol=1e-5)
+
+
+def test_new_series_join_a_panel_in_update():
+    y = _make_hierarchical((3,), min_timepoints=30, max_timepoints=30, random_state=0)
+    old, new = y.loc[["h0_0", "h0_1"]], y.loc[["h0_2"]]
+    forecaster = quick().fit(old, fh=[1]).update(new, update_params=False)
+    assert set(forecaster.predict().index.get_level_values(0)) == {
+        "h0_0",
+        "h0_1",
+        "h0_2",
+    }
+
+
+def test_pretrained_weights_forecast_a_new_series_without_training():
+    y = _make_hierarchical((5,), min_timepoints=40, max_timepoints=40, random_state=0)
+    forecaster = quick().pretrain(y, fh=[1, 2])
+    weights = forecaster.pretrained_.net.module_.state_dict()
+    forecaster.fit(AIRLINE, fh=[1, 2])
+    for name, weight in forecaster.net_.module_.state_dict().items():
+        assert torch.equal(weight, weights[name])
+    assert np.isfinite(forecaster.predict_interval()).all(axis=None)
+
+
+def test_fine_tuning_leaves_the_pretrained_weights_for_the_next_series():
+    y = _make_hierarchical((5,), min_timepoints=40, max_timepoints=40, random_state=0)
+    forecaster = quick(fine_tune_epochs=2).pretrain(y, fh=[1, 2])
+    before = copy.deepcopy(forecaster.pretrained_.net.module_.state_dict())
+    first = forecaster.fit(AIRLINE, fh=[1, 2]).predict()
+    tuned = forecaster.net_.module_.state_dict()
+    for name, weight in forecaster.pretrained_.net.module_.state_dict().items():
+        assert torch.equal(weight, before[name])
+    assert any(not torch.equal(tuned[name], before[name]) for name in before)
+    pd.testing.assert_series_equal(first, forecaster.fit(AIRLINE, fh=[1, 2]).predict())
+
+
+def test_warm_start_goes_on_from_the_previous_fit():
+    cold = quick(validation_fraction=None, patience=None).fit(AIRLINE, fh=[1])
+    warm = quick(validation_fraction=None, patience=None, warm_start=True)
+    losses = [warm.fit(AIRLINE, fh=[1]).history_[-1, "train_loss"] for _ in range(3)]
+    assert losses[0] == cold.history_[-1, "train_loss"]
+    assert losses[2] < losses[1] < losses[0]
+    with pytest.raises(ValueError, match="window_length is 3, but the network"):
+        warm.set_params(window_length=3).fit(AIRLINE, fh=[1])
+
+
+# ---- intervals -----------------------------------------------------------------------
+
+
+def test_intervals_quantiles_variance_and_distribution_agree():
+    y = waves(200)
+    forecaster = quick().fit(y, fh=np.arange(-2, 5))
+    point = forecaster.predict()
+    quantiles = forecaster.predict_quantiles(alpha=[0.05, 0.5, 0.95])
+    interval = forecaster.predict_interval(coverage=0.9)
+    np.testing.assert_allclose(interval["a", 0.9, "lower"], quantiles["a", 0.05])
+    np.testing.assert_allclose(interval["b", 0.9, "upper"], quantiles["b", 0.95])
+    distribution = forecaster.predict_proba()
+    np.testing.assert_allclose(
+        distribution.quantile([0.5])["a", 0.5], quantiles["a", 0.5], atol=0.02
+    )
+    spread = forecaster.predict_var()
+    assert (spread > 0).all(axis=None) and list(spread.columns) == list(point.columns)
+
+
+def test_intervals_cover_what_they_should():
+    y = pd.Series(np.random.default_rng(0).normal(size=3000))
+    forecaster = quick(validation_fraction=0.5, horizon=4).fit(y[:2000])
+    inside = {0.8: [], 0.95: []}
+    for cutoff in range(2000, 2996, 4):
+        forecaster.update(y[cutoff - 4 : cutoff], update_params=False)
+        bands = forecaster.predict_interval(fh=[1, 2, 3, 4], coverage=list(inside))
+        true = y[cutoff : cutoff + 4]
+        for coverage, hits in inside.items():
+            band = bands[0, coverage]
+            hits += list((true >= band["lower"]) & (true <= band["upper"]))
+    for coverage, hits in inside.items():
+        assert abs(np.mean(hits) - coverage) < 0.05
+
+
+# ---- parameters ----------------------------------------------------------------------
+
+
+def fitted(**params):
+    return quick(**params).fit(AIRLINE, fh=np.arange(1, 13))
+
+
+CHANGES = {
+    "cell": "gru",
+    "hidden_size": 9,
+    "num_layers": 2,
+    "direction": "coupled",
+    "window_length": 5,
+    "horizon": 5,
+    "strategy": "recursive",
+    "normalize": "last",
+    "dropout": 0.3,
+    "optimizer": "sgd",
+    "lr": 1e-3,
+    "weight_decay": 0.5,
+    "warmup": 0.5,
+    "schedule": None,
+    "gradient_clip": 1e-3,
+    "max_epochs": 4,
+    "batch_size": 8,
+    "validation_fraction": 0.5,
+    "refit": False,
+    "random_state": 1,
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_parameter_changes_the_forecast(name):
+    base = {"refit": False} if name == "validation_fraction" else {}
+    before = fitted(**base).predict()
+    after = fitted(**base, **{name: CHANGES[name]}).predict()
+    assert not np.allclose(before, after, rtol=1e-6)
+
+
+def test_cells_fusions_and_optimisers_can_be_classes():
+    by_name = fitted(cell="gru", optimizer="adam").predict()
+    by_class = fitted(cell=GRU, optimizer=torch.optim.Adam).predict()
+    np.testing.assert_allclose(by_name, by_class, rtol=1e-4)
+
+
+def test_cell_params_reach_the_cell():
+    relu = fitted(cell="elman", cell_params={"nonlinearity": "relu"})
+    assert relu.net_.module_.encoder.layers[0].cell.layer.nonlinearity == "relu"
+
+
+class Recorder(Callback):
+    """Note something at the end of every epoch."""
+
+    def __init__(self, note):
+        self.note = note
+        self.notes = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.notes.append(self.note(net))
+
+
+def test_callbacks_are_skorchs_own():
+    recorder = Recorder(lambda net: len(net.history))
+    forecaster = fitted(callbacks=[recorder], refit=False)
+    assert recorder.notes == list(range(1, len(forecaster.history_) + 1))
+
+
+def test_patience_stops_early_and_gives_the_best_weights_back():
+    weights = Recorder(lambda net: copy.deepcopy(net.module_.state_dict()))
+    forecaster = quick(
+        max_epochs=300, patience=2, refit=False, lr=0.02, callbacks=[weights]
+    ).fit(AIRLINE, fh=[1])
+    losses = forecaster.history_[:, "valid_loss"]
+    best = int(np.argmin(losses))
+    assert len(losses) < 300 and best == len(losses) - 3
+    for name, weight in forecaster.net_.module_.state_dict().items():
+        assert torch.equal(weight, weights.notes[best][name])
+
+
+def test_refitting_trains_on_everything_for_the_best_number_of_epochs():
+    forecaster = quick(max_epochs=300, patience=2, lr=0.02).fit(AIRLINE, fh=[1])
+    losses = forecaster.history_[:, "valid_loss"]
+    assert len(forecaster.net_.history) == int(np.argmin(losses)) + 1
+    assert "valid_loss" not in forecaster.net_.history[-1]
+
+
+def test_the_plateau_schedule_lowers_the_learning_rate():
+    forecaster = fitted(schedule="plateau", patience=None, max_epochs=60, lr=0.05)
+    assert forecaster.net_.optimizer_.param_groups[0]["lr"] < 0.05
+
+
+def test_divergence_is_an_error_that_says_what_to_do():
+    with pytest.raises(DivergenceError, match="epoch .* Lower lr .*gradient_clip"):
+        quick(optimizer="sgd", lr=1e30, gradient_clip=None, warmup=0.0).fit(AIRLINE)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"cell": "lsmt"}, "cell must be one of.*did you mean 'lstm'"),
+        ({"fusion": "glue"}, "fusion must be one of"),
+        ({"cell_params": {"phi": 1}}, "cell_params has the key 'phi'"),
+        ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
+        ({"num_layers": 0}, "num_layers must be at least 1"),
+        ({"window_length": 0}, "window_length must be at least 1"),
+        ({"horizon": -1}, "horizon must be at least 1"),
+        ({"direction": "backward"}, "direction must be one of.*got 'backward'"),
+        ({"strategy": "both"}, "strategy must be one of"),
+        ({"normalize": "batch"}, "normalize must be one of"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
+        ({"lr": 0}, "lr must be above 0"),
+        ({"warmup": 1.5}, "warmup must be at least 0 and below 1"),
+        ({"schedule": "step"}, "schedule must be one of"),
+        ({"gradient_clip": 0}, "gradient_clip must be above 0"),
+        ({"validation_fraction": 1}, "validation_fraction must be at least 0 and"),
+        ({"optimizer": "adagrow"}, "optimizer must be one of"),
+        ({"device": "abacus"}, "device must be a torch device"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"max_epochs": 0}, "max_epochs must be at least 1"),
+        ({"patience": 0}, "patience must be at least 1"),
+        ({"update_epochs": -1}, "update_epochs must be at least 0"),
+    ],
+)
+def test_bad_values_are_named(params, message):
+    with pytest.raises(ValueError, match=message):
+        quick(**params).fit(AIRLINE)
+
+
+@pytest.mark.parametrize("name", ["hidden_size", "window_length", "lr", "cell_params"])
+def test_bad_types_are_named(name):
+    with pytest.raises(TypeError, match=f"{name} must be"):
+        quick(**{name: "many"}).fit(AIRLINE)
+
+
+# ---- manners -------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others():
+    first, again = fitted(dropout=0.2).predict(), fitted(dropout=0.2).predict()
+    pd.testing.assert_series_equal(first, again, check_exact=True)
+    other = fitted(dropout=0.2, random_state=1).predict()
+    assert not np.allclose(first, other)
+
+
+def test_global_generators_are_left_alone():
+    torch.manual_seed(3)
+    np.random.seed(3)
+    expected = torch.rand(1), np.random.rand()
+    torch.manual_seed(3)
+    np.random.seed(3)
+    fitted(dropout=0.2).predict()
+    quick(random_state=None).fit(AIRLINE)
+    assert (torch.rand(1), np.random.rand()) == expected
+
+
+def test_the_number_of_threads_is_restored():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        recorder = Recorder(lambda net: torch.get_num_threads())
+        fitted(callbacks=[recorder])
+        assert set(recorder.notes) == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_silence_and_no_files(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        forecaster = fitted()
+        forecaster.predict_interval()
+        forecaster.update(AIRLINE[-1:])
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+    fitted(verbose=1)
+    assert "valid_loss" in capfd.readouterr().out
+
+
+def test_pickled_and_copied_forecasters_forecast_the_same():
+    forecaster = fitted(dropout=0.1)
+    for twin in (pickle.loads(pickle.dumps(forecaster)), copy.deepcopy(forecaster)):
+        pd.testing.assert_series_equal(twin.predict(), forecaster.predict())
+        twin.update(AIRLINE[-2:])
+
+
+class Poison(Callback):
+    """Spoil the weights after some epochs."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 4:
+            with torch.no_grad():
+                next(net.module_.parameters()).fill_(float("nan"))
+
+
+def test_divergence_keeps_the_best_weights_so_far():
+    forecaster = quick(max_epochs=10, callbacks=[Poison()])
+    with pytest.raises(DivergenceError, match="in epoch 4"):
+        forecaster.fit(AIRLINE)
+    assert all(w.isfinite().all() for w in forecaster.net_.module_.parameters())
+    assert not forecaster.is_fitted
