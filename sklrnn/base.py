@@ -21,6 +21,10 @@ from sklrnn.training import (
     train,
 )
 
+_TRAINING_STEPS = 2000
+_TRAINING_WINDOWS = 128_000
+_EPOCH_WINDOWS = 8192
+
 LAYER_PARAMS = (
     "cell",
     "cell_params",
@@ -98,14 +102,25 @@ def check_choice(name: str, value: Any, allowed: tuple) -> None:
 
 
 def default_batch_size(n_windows: int) -> int:
-    """Return 16 for little data to 256 for much: about a hundred batches an epoch."""
-    return int(min(max(2 ** round(math.log2(max(n_windows, 1) / 100)), 16), 256))
+    """Return a hundredth of the windows, as a power of two from 16 to 128."""
+    return int(min(max(2 ** round(math.log2(max(n_windows, 1) / 100)), 16), 128))
 
 
-def default_epochs(n_windows: int, batch_size: int, n_steps: int) -> int:
-    """Return as many epochs as make about `n_steps` optimiser steps, from 4 to 300."""
-    per_epoch = max(-(-n_windows // batch_size), 1)
-    return min(max(n_steps // per_epoch, 4), 300)
+def default_epochs(n_windows: int, batch_size: int) -> tuple[int, int]:
+    """Choose how long to train.
+
+    Returns
+    -------
+    n_epochs : int
+        As many as make 2000 optimiser steps or 128,000 windows, whichever is less;
+        from 4 to 300.
+    epoch_size : int
+        Number of windows in an epoch: all, but 8192 drawn anew where there are more.
+    """
+    epoch_size = min(n_windows, _EPOCH_WINDOWS)
+    n_steps = min(_TRAINING_STEPS, _TRAINING_WINDOWS // batch_size)
+    per_epoch = max(-(-epoch_size // batch_size), 1)
+    return min(max(n_steps // per_epoch, 4), 300), epoch_size
 
 
 def build_net(
@@ -136,6 +151,7 @@ def train_net(
     *,
     window_length: int,
     epochs: int,
+    epoch_size: int | None,
     patience: int | None,
 ) -> None:
     """Train a net in place on training and validation windows."""
@@ -152,7 +168,13 @@ def train_net(
     if windows[1] is not None:
         valid_set = WindowDataset(windows[1], flat=train_set.flat, **shape)
     with suitable_threads(net.module_.hidden_size):
-        train(net, (train_set, valid_set), epochs=epochs, patience=patience)
+        train(
+            net,
+            (train_set, valid_set),
+            epochs=epochs,
+            epoch_size=epoch_size,
+            patience=patience,
+        )
 
 
 def _check_integer(name: str, value: Any, low: int, auto: bool = False) -> None:

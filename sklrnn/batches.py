@@ -83,20 +83,32 @@ class WindowDataset(Dataset):
 
 
 class Batches:
-    """Iterate over a dataset in whole batches, shuffled anew each time if asked."""
+    """Iterate over a dataset in whole batches.
+
+    Parameters
+    ----------
+    dataset : WindowDataset
+    batch_size : int
+    generator : torch.Generator, optional
+        Shuffles the windows anew each time; without it they come in order.
+    epoch_size : int, optional
+        Number of windows to go through, all if not given.
+    """
 
     def __init__(
         self,
         dataset: WindowDataset,
         batch_size: int,
         generator: torch.Generator | None = None,
+        epoch_size: int | None = None,
     ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
+        self.n_windows = min(epoch_size or len(dataset), len(dataset))
 
     def __len__(self) -> int:
-        return -(-len(self.dataset) // self.batch_size)
+        return -(-self.n_windows // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[dict[str, Tensor], tuple]]:
         n_windows = len(self.dataset)
@@ -104,5 +116,6 @@ class Batches:
             order = torch.arange(n_windows)
         else:
             order = torch.randperm(n_windows, generator=self.generator)
+        order = order[: self.n_windows]
         for index in order.to(self.dataset.starts.device).split(self.batch_size):
             yield self.dataset.gather(index)

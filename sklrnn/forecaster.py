@@ -33,9 +33,8 @@ from sklrnn.training import SequenceNet, draw_seed, fresh_history
 
 STRATEGIES = ("direct", "recursive")
 NORMALIZATIONS = ("standard", "window", "last", None)
-_TRAINING_STEPS = 2000
 _CALIBRATION_WINDOWS = 1000
-_VALIDATION_WINDOWS = 5000
+_VALIDATION_WINDOWS = 2000
 _PROBA_SAMPLES = 200
 
 
@@ -101,9 +100,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         Largest norm of the gradient (Pascanu et al. 2013).
     max_epochs : int or None, default=None
         Largest number of passes over the windows. None: as many as make 2000
-        optimiser steps, from 4 to 300.
+        optimiser steps or 128,000 windows, whichever is less, from 4 to 300; where
+        there are more than 8192 windows, an epoch is then that many drawn at random.
     batch_size : int or None, default=None
-        Number of windows in a batch. None: a hundredth of the windows, from 16 to 256.
+        Number of windows in a batch. None: a hundredth of the windows, from 16 to 128.
     validation_fraction : float or None, default=0.2
         Newest share of every series that is kept to choose the best epoch and to
         calibrate intervals. With None or 0 nothing is kept: the epoch of the lowest
@@ -449,7 +449,13 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         # What belongs to one series' fit is not there yet.
         for name in ("net_", "history_", "window_length_", "horizon_", "seed_"):
             del self.__dict__[name]
-        for name in ("batch_size_", "max_epochs_", "_residuals", "_exogenous"):
+        for name in (
+            "batch_size_",
+            "max_epochs_",
+            "_residuals",
+            "_exogenous",
+            "_epoch_size",
+        ):
             del self.__dict__[name]
         return self
 
@@ -522,9 +528,11 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         windows = self._windows(series, masked, self.validation_fraction, self._n_out)
         n_windows = len(windows[0])
         self.batch_size_ = self.batch_size or default_batch_size(n_windows)
-        self.max_epochs_ = self.max_epochs or default_epochs(
-            n_windows, self.batch_size_, _TRAINING_STEPS
-        )
+        self.max_epochs_, self._epoch_size = self.max_epochs, None
+        if self.max_epochs is None:
+            self.max_epochs_, self._epoch_size = default_epochs(
+                n_windows, self.batch_size_
+            )
         epochs = self.max_epochs_ if epochs is None else epochs
         if start is None:
             self.net_ = self._new_net(series[0].n_targets, masked)
@@ -604,6 +612,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             windows,
             window_length=self.window_length_,
             epochs=epochs,
+            epoch_size=self._epoch_size,
             patience=patience,
         )
 

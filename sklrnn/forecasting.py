@@ -15,11 +15,11 @@ from sklrnn.calibration import ResidualQuantiles
 from sklrnn.data.gaps import fill_forward, last_observed
 from sklrnn.data.tables import GridSeries, to_float
 from sklrnn.data.timegrid import positions
-from sklrnn.data.windows import WindowSet, cut_windows
+from sklrnn.data.windows import WindowSet, cut_windows, last_window
 from sklrnn.network.rollout import roll_out
 from sklrnn.training import SequenceNet, suitable_threads
 
-_BATCH = 2048
+_BATCH = 256  # of windows; a larger one takes memory and gains no time
 
 
 class FittedNetwork(NamedTuple):
@@ -73,55 +73,70 @@ def forecast(
     ValueError
         If exogenous rows are missing at times to forecast.
     """
-    results = [np.empty((len(o), series[0].n_targets)) for o in offsets]
-    # In-sample steps are one step ahead of many windows, the others many steps ahead
-    # of one window: two passes.
-    for in_sample in (True, False):
-        places = [np.flatnonzero((offset <= 0) == in_sample) for offset in offsets]
-        if any(len(place) for place in places):
-            _forecast_places(fitted, series, offsets, exogenous, places, results)
+    results = [np.empty((len(offset), series[0].n_targets)) for offset in offsets]
+    _forecast_ahead(fitted, series, offsets, exogenous, results)
+    _forecast_in_sample(fitted, series, offsets, exogenous, results)
     return results
 
 
-def _forecast_places(
+def _forecast_ahead(
     fitted: FittedNetwork,
     series: list[GridSeries],
     offsets: list[np.ndarray],
     exogenous: dict[Hashable, pd.DataFrame],
-    places: list[np.ndarray],
     results: list[np.ndarray],
 ) -> None:
-    """Forecast at some places of the offsets, all in-sample or none, into results."""
-    wanted = [
-        (i, one, places[i], offsets[i][places[i]])
-        for i, one in enumerate(series)
-        if len(places[i])
-    ]
-    n_steps = max(int(offset.max(initial=1)) for *_, offset in wanted)
-    pasts, futures = [], []
-    rows: list[np.ndarray] = []
-    n_windows = 0
-    for _, one, _, offset in wanted:
-        # The window of an in-sample step ends before it, all others at the cutoff.
-        before = one.end - 1 + np.minimum(offset, 1)
-        ends, window = np.unique(np.clip(before, 0, one.end), return_inverse=True)
-        masked = fitted.net.module_.masked
-        pasts.append(cut_windows(one, ends, fitted.window_length, masked))
+    """Forecast from every series' last window, all in one pass."""
+    # Series with one cutoff share their offsets.
+    distinct = {id(offset): offset for offset in offsets}
+    places = {name: np.flatnonzero(offset > 0) for name, offset in distinct.items()}
+    chosen = [i for i, offset in enumerate(offsets) if len(places[id(offset)])]
+    if not chosen:
+        return
+    n_steps = max(int(offset.max()) for offset in distinct.values())
+    masked = fitted.net.module_.masked
+    past = [last_window(series[i], fitted.window_length, masked) for i in chosen]
+    future = None
+    if fitted.exogenous:
+        blocks = []
+        for i in chosen:
+            one, end = series[i], np.array([series[i].end])
+            given = exogenous.get(one.key)
+            blocks.append(_known_future(one, given, end, offsets[i], n_steps))
+        future = torch.from_numpy(np.concatenate(blocks))
+    values = run(fitted.net, torch.from_numpy(np.stack(past)), future, n_steps)
+    for row, i in zip(values, chosen, strict=True):
+        place = places[id(offsets[i])]
+        results[i][place] = _in_units(series[i], row[offsets[i][place] - 1])
+
+
+def _forecast_in_sample(
+    fitted: FittedNetwork,
+    series: list[GridSeries],
+    offsets: list[np.ndarray],
+    exogenous: dict[Hashable, pd.DataFrame],
+    results: list[np.ndarray],
+) -> None:
+    """Forecast steps up to the cutoff, each from the window that ends before it."""
+    masked = fitted.net.module_.masked
+    for i, one in enumerate(series):
+        place = np.flatnonzero(offsets[i] <= 0)
+        if len(place) == 0:
+            continue
+        offset = offsets[i][place]
+        ends = np.clip(one.end - 1 + offset, 0, one.end)
+        past = cut_windows(one, ends, fitted.window_length, masked)
+        future = None
         if fitted.exogenous:
             given = exogenous.get(one.key)
-            futures.append(_known_future(one, given, ends, offset, n_steps))
-        rows.append(n_windows + window)
-        n_windows += len(ends)
-    values = run(
-        fitted.net,
-        torch.from_numpy(np.concatenate(pasts)),
-        torch.from_numpy(np.concatenate(futures)) if futures else None,
-        n_steps,
-    )
-    for (i, one, place, offset), row in zip(wanted, rows, strict=True):
-        at = slice(0, one.n_targets)
-        scaled = values[row, np.maximum(offset, 1) - 1]
-        results[i][place] = scaled * one.scale[at] + one.center[at]
+            future = torch.from_numpy(_known_future(one, given, ends, offset, 1))
+        values = run(fitted.net, torch.from_numpy(past), future, 1)
+        results[i][place] = _in_units(one, values[:, 0])
+
+
+def _in_units(one: GridSeries, values: np.ndarray) -> np.ndarray:
+    targets = slice(0, one.n_targets)
+    return values * one.scale[targets] + one.center[targets]
 
 
 def run(

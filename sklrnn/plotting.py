@@ -187,7 +187,7 @@ def _dress(
     ax.set_xlabel(_time_name(history.index))
     name = "" if history.name is None else str(history.name)
     ax.set_ylabel(name)
-    what = f"forecast of {name}" if name else "forecast"
+    what = f"Forecast of {name}" if name else "Forecast"
     steps = "1 step" if len(forecast) == 1 else f"{len(forecast)} steps"
     ax.set_title(f"{what}: {steps} after {history.index[-1]}", loc="left", pad=26)
     ax.margins(x=0.01)

@@ -51,6 +51,8 @@ class SequenceNet(NeuralNet):
         Largest norm of the gradient (Pascanu et al. 2013).
     seed : int
         Seeds the order of the batches and the dropout masks.
+    epoch_size : int or None
+        Number of windows that an epoch goes through, drawn anew; None for all.
     **skorch_params
         See `skorch.NeuralNet`.
     """
@@ -62,12 +64,14 @@ class SequenceNet(NeuralNet):
         schedule: str | None = "cosine",
         gradient_clip: float | None = None,
         seed: int = 0,
+        epoch_size: int | None = None,
         **skorch_params: Any,
     ) -> None:
         self.warmup = warmup
         self.schedule = schedule
         self.gradient_clip = gradient_clip
         self.seed = seed
+        self.epoch_size = epoch_size
         super().__init__(*args, **skorch_params)
 
     @property
@@ -84,7 +88,7 @@ class SequenceNet(NeuralNet):
         self._batch_order = torch.Generator().manual_seed(self.seed)
         self._learning_rate = _LearningRate(
             self.lr,
-            n_steps=epochs * -(-len(X[0]) // self.batch_size),
+            n_steps=epochs * len(self.get_iterator(X[0], training=True)),
             warmup=self.warmup,
             schedule=self.schedule,
         )
@@ -115,7 +119,8 @@ class SequenceNet(NeuralNet):
     def get_iterator(self, dataset: Any, training: bool = False) -> Batches:
         """Return batches of the dataset, in random order when training."""
         if training:
-            return Batches(dataset, self.batch_size, self._batch_order)
+            size = self.epoch_size
+            return Batches(dataset, self.batch_size, self._batch_order, size)
         return Batches(dataset, max(self.batch_size, 256))
 
     def run_single_epoch(
@@ -288,6 +293,7 @@ def train(
     datasets: tuple[WindowDataset, WindowDataset | None],
     *,
     epochs: int,
+    epoch_size: int | None,
     patience: int | None,
 ) -> None:
     """Train a net in place and leave it with its best weights.
@@ -302,6 +308,7 @@ def train(
     """
     if epochs == 0:
         return
+    net.epoch_size = epoch_size
     keep_best = None
     if patience is not None:
         monitor = "train_loss" if datasets[1] is None else "valid_loss"

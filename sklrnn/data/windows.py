@@ -162,6 +162,15 @@ def cut_windows(
     return windows
 
 
+def last_window(one: GridSeries, window_length: int, masked: bool) -> np.ndarray:
+    """Return the window that ends at the cutoff, (window_length, n_channels)."""
+    rows = one.values[max(one.end - window_length, 0) : one.end]
+    # Nothing to fill: the usual case, and a quick one for panels of many series.
+    if len(rows) == window_length and not masked and not np.isnan(rows).any():
+        return rows
+    return cut_windows(one, np.array([one.end]), window_length, masked)[0]
+
+
 def _padding(row: np.ndarray, masked: bool) -> np.ndarray:
     """Return the row that stands for times before a series began."""
     row = row.copy()

@@ -17,6 +17,8 @@ from sktime.performance_metrics.forecasting import (
 )
 from sktime.split import ExpandingWindowSplitter
 
+from sklrnn.data.timegrid import infer_step, positions
+
 LAST_VALUE = "last value"
 SEASONAL_NAIVE = "seasonal naive"
 
@@ -120,8 +122,8 @@ def backtest(
     >>> found = backtest(forecaster, load_airline(), horizon=6, n_folds=3, season=12)
     >>> found.scores.round(1).loc[["last value", "seasonal naive"]]
                      MAE  RMSE  MASE
-    last value      76.7  98.9   2.5
-    seasonal naive  48.8  50.9   1.6
+    last value      67.4  78.1   2.3
+    seasonal naive  50.7  52.8   1.7
     >>> found.forecasts.columns.to_list()
     ['fold', 'observed', 'gru', 'last value', 'seasonal naive']
     """
@@ -216,9 +218,9 @@ def _check(y: Any, X: Any, *, horizon: Any, n_folds: Any, season: Any) -> int:
     n_train = len(y) - n_folds * horizon
     if n_train < 2 * horizon:
         raise ValueError(
-            f"{n_folds} folds of {horizon} steps, and twice {horizon} steps before them "
-            f"to learn from, need {(n_folds + 2) * horizon} steps, but y has {len(y)}; "
-            "lower the number of folds or the horizon"
+            f"{n_folds} folds of {horizon} steps, and twice {horizon} steps before "
+            f"them to learn from, need {(n_folds + 2) * horizon} steps, but y has "
+            f"{len(y)}; lower the number of folds or the horizon"
         )
     if season is not None and n_train <= season:
         raise ValueError(
@@ -249,14 +251,11 @@ def _check_integer(name: str, value: Any, low: int) -> None:
 
 def _check_regular(index: pd.Index) -> None:
     # Folds are counted in rows and horizons in steps: the two must be the same.
-    if isinstance(index, pd.DatetimeIndex):
-        regular = index.freq is not None or pd.infer_freq(index) is not None
-    elif isinstance(index, pd.PeriodIndex):
-        regular = bool((np.diff(index.asi8) == index.freq.n).all())
-    else:
-        regular = bool((np.diff(index) == 1).all())
-    if not regular:
+    if isinstance(index, pd.DatetimeIndex) and index.freq is not None:
+        return
+    step = infer_step(index)
+    if step is None or (np.diff(positions(index, index[0], step)) != 1).any():
         raise ValueError(
-            "y does not have a regular time index: put it on one, with NaN at the times "
-            "it lacks, for instance by y.asfreq"
+            "y does not have a regular time index; put it on one, with NaN at the "
+            "times it lacks, for instance by y.asfreq"
         )

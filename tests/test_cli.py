@@ -1,0 +1,525 @@
+import inspect
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklrnn import __version__
+from sklrnn.cli import main
+
+QUICK = ("--max-epochs", "1", "--hidden-size", "4", "--window-length", "12")
+
+
+def run(*args):
+    """Run ``sklrnn forecast`` on what is given; return its exit status."""
+    try:
+        return main(["forecast", *map(str, args)])
+    except SystemExit as leaving:
+        return leaving.code
+
+
+@pytest.fixture
+def table():
+    """Hourly rows with a gap in the target, and four hours left out."""
+    time = pd.date_range("2024-03-01", periods=200, freq="h", name="time")
+    phase = np.arange(200) * 2 * np.pi / 24
+    noise = np.random.default_rng(0).normal(size=200)
+    frame = pd.DataFrame(
+        {"load": 50 + 10 * np.sin(phase) + noise, "price": np.cos(phase), "site": "A"},
+        index=time,
+    )
+    frame.loc[frame.index[60:70], "load"] = np.nan
+    return frame.drop(frame.index[100:104])
+
+
+@pytest.fixture
+def csv(table, tmp_path):
+    path = tmp_path / "table.csv"
+    table.reset_index().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def with_future(table, tmp_path):
+    """The same, with the prices of six hours after the last load."""
+    table.loc[table.index[-6:], "load"] = np.nan
+    path = tmp_path / "future.csv"
+    table.reset_index().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def fails(capsys):
+    """Return a function that runs into an error and returns its one line."""
+
+    def run_into_error(*args):
+        assert run(*args) == 2
+        stderr = capsys.readouterr().err
+        assert stderr.startswith("sklrnn: error: ")
+        assert stderr.endswith("\n") and stderr.count("\n") == 1
+        return stderr.removeprefix("sklrnn: error: ").strip()
+
+    return run_into_error
+
+
+# ---- what it does -----------------------------------------------------------------
+
+
+def test_forecast_with_everything(csv, tmp_path, capsys):
+    out, plot = tmp_path / "forecast.csv", tmp_path / "forecast.png"
+    args = ("--target", "load", "--horizon", 6, "--backtest", 2, *QUICK)
+    assert run(csv, *args, "--out", out, "--plot", plot) == 0
+    stdout, stderr = capsys.readouterr()
+    assert stderr == ""  # no progress bar, no warning
+    assert 'time: column "time"; season: 24' in stdout
+    assert "load: 200 steps (h) from 2024-03-01 00:00:00" in stdout
+    assert "7.0 % missing" in stdout  # ten values and four rows
+    assert "backtest: 2 folds of 6 steps from 2024-03-08 20:00:00, 12 of 12" in stdout
+    assert re.search(r"^ +MAE +RMSE +MASE$", stdout, re.MULTILINE)
+    for model in ("lstm", "last value", "seasonal naive"):
+        assert re.search(rf"^{model}( +\d+\.\d+){{3}}$", stdout, re.MULTILINE)
+    forecast = pd.read_csv(out, parse_dates=["time"])
+    assert list(forecast.columns) == [
+        *("time", "forecast"),
+        *("lower_80", "upper_80", "lower_95", "upper_95"),
+    ]
+    expected = pd.date_range("2024-03-09 08:00", periods=6, freq="h")
+    assert list(forecast["time"]) == list(expected)
+    assert forecast.notna().all(axis=None)
+    assert (forecast["lower_95"] <= forecast["lower_80"]).all()
+    assert (forecast["lower_80"] <= forecast["forecast"]).all()
+    assert (forecast["forecast"] <= forecast["upper_80"]).all()
+    assert (forecast["upper_80"] <= forecast["upper_95"]).all()
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"table.csv", "forecast.csv", "forecast.png"}
+
+
+def test_without_out_the_forecast_is_printed(csv, capsys):
+    args = ("--target", "load", "--horizon", 2, "--backtest", 0, *QUICK)
+    assert run(csv, *args) == 0
+    stdout = capsys.readouterr().out
+    assert "MAE" not in stdout
+    assert re.search(r"^ *time +forecast +lower_80 .* upper_95$", stdout, re.MULTILINE)
+    assert "2024-03-09 08:00:00" in stdout and "2024-03-09 09:00:00" in stdout
+
+
+def test_seed_makes_it_repeatable(csv, capsys):
+    args = (csv, "--target", "load", "--horizon", 3, "--backtest", 1, *QUICK)
+    printed = []
+    for seed in (1, 1, 2):
+        assert run(*args, "--seed", seed) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] != printed[2]
+
+
+def test_compressor(monkeypatch, capsys, tmp_path):
+    import sklrnn.datasets
+
+    load_compressor = sklrnn.datasets.load_compressor
+    monkeypatch.setattr(
+        sklrnn.datasets,
+        "load_compressor",
+        lambda **options: load_compressor(**options).iloc[-300:],
+    )
+    plot = tmp_path / "forecast.svg"
+    args = ("--target", "suction_pressure", "--horizon", 6, "--backtest", 1)
+    assert run("compressor", *args, *QUICK, "--plot", plot) == 0
+    stdout = capsys.readouterr().out
+    assert "to 2023-08-30 12:00:00" in stdout
+    assert "seasonal naive" in stdout
+    assert "suction_pressure (bar)" in plot.read_text()
+
+
+def test_network_options_reach_the_forecaster(csv, monkeypatch):
+    import sklrnn
+
+    class Stop(Exception):
+        pass
+
+    given = {}
+
+    def forecaster(**params):
+        given.update(params)
+        raise Stop
+
+    monkeypatch.setattr(sklrnn, "RNNForecaster", forecaster)
+    options = {
+        "cell": "gru",
+        "hidden_size": 5,
+        "direction": "coupled",
+        "window_length": 7,
+        "strategy": "recursive",
+        "normalize": "none",
+        "max_epochs": 3,
+    }
+    for name, value in options.items():
+        options[name] = (f"--{name.replace('_', '-')}", value)
+    flat = [part for option in options.values() for part in option]
+    with pytest.raises(Stop):  # a bug keeps its traceback
+        run(csv, "--target", "load", "--horizon", 3, "--seed", 9, *flat)
+    assert {k: v for k, v in given.items() if k != "callbacks"} == {
+        "cell": "gru",
+        "hidden_size": 5,
+        "direction": "coupled",
+        "window_length": 7,
+        "strategy": "recursive",
+        "normalize": None,
+        "max_epochs": 3,
+        "random_state": 9,
+    }
+
+
+def test_defaults_and_choices_are_those_of_the_forecaster():
+    from sklrnn import RNNForecaster
+    from sklrnn.cli import _parser
+    from sklrnn.forecaster import NORMALIZATIONS, STRATEGIES
+
+    args = ["forecast", "t.csv", "--target", "a", "--horizon", "1"]
+    defaults = vars(_parser().parse_args(args))
+    signature = inspect.signature(RNNForecaster.__init__).parameters
+    shared = set(defaults) & set(signature) - {"horizon", "refit"}
+    assert len(shared) == 7
+    for name in shared:
+        assert defaults[name] == signature[name].default
+    for name in ("--strategy", *STRATEGIES), ("--normalize", *NORMALIZATIONS):
+        for choice in name[1:]:
+            _parser().parse_args([*args, name[0], str(choice).lower()])
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_exogenous_columns(with_future, capsys, refit):
+    args = ("--target", "load", "--exog", "price", "--horizon", 6, "--backtest", 2)
+    options = ["--refit"] if refit else []
+    assert run(with_future, *args, *QUICK, *options) == 0
+    stdout = capsys.readouterr().out
+    assert "to 2024-03-09 01:00:00" in stdout  # the last load
+    assert "2024-03-09 07:00:00" in stdout
+
+
+def test_exogenous_values_matter(with_future, tmp_path, capsys):
+    args = ("--target", "load", "--exog", "price", "--horizon", 6, "--backtest", 0)
+    assert run(with_future, *args, *QUICK) == 0
+    first = capsys.readouterr().out
+    table = pd.read_csv(with_future)
+    table.loc[table.index[-6:], "price"] = 5.0
+    table.to_csv(with_future, index=False)
+    assert run(with_future, *args, *QUICK) == 0
+    assert capsys.readouterr().out != first
+
+
+def test_fold_without_observed_values_is_named(table, tmp_path, capsys):
+    table.loc[table.index[-8:-4], "load"] = np.nan
+    path = tmp_path / "table.csv"
+    table.reset_index().to_csv(path, index=False)
+    args = ("--target", "load", "--horizon", 4, "--backtest", 2)
+    assert run(path, *args, *QUICK) == 0
+    stdout = capsys.readouterr().out
+    assert "4 of 8 values observed\nfold 1 has no observed value and is left out" in (
+        stdout
+    )
+
+
+# ---- times ------------------------------------------------------------------------
+
+
+def times_of(csv, capsys, *options):
+    """Return the line that reports what was read."""
+    args = ("--target", "y", "--horizon", 2, "--backtest", 0, *QUICK)
+    status = run(csv, *args, *options)
+    stdout, stderr = capsys.readouterr()
+    assert status == 0, stderr
+    return stdout.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (range(1990, 2030), "from 1990 to 2029"),
+        ([float(i) for i in range(40)], "from 0 to 39"),
+        (pd.date_range("2020-01-01", periods=40, freq="MS"), "to 2023-04-01 00:00:00"),
+        (pd.date_range("2020-01-01", periods=40).strftime("%d/%m/%Y"), "2020-02-09"),
+        (pd.date_range("2020-01-01", periods=40, tz="UTC"), "2020-02-09 00:00:00+00"),
+        (
+            pd.date_range("2020-03-28 12:00", periods=40, freq="h", tz="Europe/Rome"),
+            "2020-03-30 02:00:00+00",  # +01:00 and +02:00: in UTC
+        ),
+    ],
+    ids=["years", "floats", "months", "day first", "zone", "two zones"],
+)
+def test_kinds_of_time(tmp_path, capsys, times, expected):
+    path = tmp_path / "table.csv"
+    pd.DataFrame({"a": "x", "t": times, "y": np.sin(np.arange(40))}).to_csv(path)
+    report = times_of(path, capsys, "--time", "t")
+    assert expected in report
+    assert 'time: column "t"' in report
+
+
+def test_first_column_of_dates_is_the_time(tmp_path, capsys):
+    path = tmp_path / "table.csv"
+    table = pd.DataFrame({"n": range(40), "y": np.sin(np.arange(40)), "name": "x"})
+    table["day"] = pd.date_range("2020-01-01", periods=40)
+    table["other"] = pd.date_range("2021-01-01", periods=40)
+    table.to_csv(path, index=False)
+    assert 'column "day"; season: 7' in times_of(path, capsys)
+
+
+def test_without_dates_rows_are_counted(tmp_path, capsys):
+    path = tmp_path / "table.csv"
+    pd.DataFrame({"y": np.sin(np.arange(40.0)), "name": "x"}).to_csv(path, index=False)
+    assert "from 0 to 39, 0.0 % missing; time: row number; season: none" in (
+        times_of(path, capsys)
+    )
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators(tmp_path, capsys, separator):
+    path = tmp_path / "table.csv"
+    table = pd.DataFrame({"t": range(40), "y": np.sin(np.arange(40))})
+    table.to_csv(path, index=False, sep=separator)
+    assert "from 0 to 39" in times_of(path, capsys, "--time", "t")
+
+
+@pytest.mark.parametrize(
+    ("season", "expected"), [((), 24), (("--season", 1), "none"), (("--season", 6), 6)]
+)
+def test_season(csv, capsys, season, expected):
+    args = ("--target", "load", "--horizon", 2, "--backtest", 1, *QUICK)
+    assert run(csv, *args, *season) == 0
+    stdout = capsys.readouterr().out
+    assert f"season: {expected}\n" in stdout
+    assert ("seasonal naive" in stdout) == (expected != "none")
+
+
+# ---- errors -----------------------------------------------------------------------
+
+
+def test_file_that_does_not_exist(fails, tmp_path):
+    error = fails(tmp_path / "no.csv", "--target", "a", "--horizon", 1)
+    assert re.match('there is no file ".*no.csv"', error)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\x89PNG\r\n\x1a\n\x00\xff", '".*" is not a CSV table: .*utf-8'),
+        (b"", '".*" is not a CSV table: No columns to parse'),
+        (b"a,b\n1,2\n1,2,3\n", '".*" is not a CSV table: Error tokenizing'),
+        (b"a,b\n1,2,3\n1,2,3\n", '".*" is not a CSV table: its rows have more'),
+        (b"a,b\n1,2\n", '".*" has 1 rows below its header'),
+    ],
+    ids=["binary", "empty", "ragged", "short header", "one row"],
+)
+def test_file_that_is_not_a_table(fails, tmp_path, content, expected):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    assert re.match(expected, fails(path, "--target", "a", "--horizon", 1))
+
+
+def test_directory(fails, tmp_path):
+    error = fails(tmp_path, "--target", "a", "--horizon", 1)
+    assert re.match('cannot read ".*": Is a directory', error)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--target", "lode"), 'no column "lode"; did you mean "load"?'),
+        (("--target", "xyzzy"), 'no column "xyzzy"; it has time, load, price, site'),
+        (("--target", "load", "--time", "tme"), 'did you mean "time"?'),
+        (("--target", "load", "--exog", "price,prise"), 'did you mean "price"?'),
+        (("--target", "load", "--exog", "load"), '"load" is named more than once'),
+        (("--target", "site"), "\"site\" is not numeric: 'A' in row 1"),
+        (("--target", "load", "--time", "site"), '"site" does not parse as dates'),
+        (("--target", "load", "--time", "price"), '"price" holds fractions'),
+        (("--target", "load", "--season", "190"), "season is 190, but only 185 steps"),
+        (("--target", "load", "--cell", "lsmt"), "did you mean 'lstm'?"),
+        (("--target", "load", "--out", "no/where.csv"), "there is no directory no"),
+        (("--target", "load", "--out", "."), "it is a directory"),
+        (("--target", "load", "--plot", "plot.doc"), "its name must end in one of"),
+    ],
+)
+def test_unusable_arguments(fails, csv, options, expected):
+    assert expected in fails(csv, "--horizon", 3, *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), "the following arguments are required: --target, --horizon"),
+        (("--target", "load", "--horizon", "0"), "must be an integer of at least 1"),
+        (("--target", "load", "--horizon", "soon"), "got 'soon'"),
+        (("--target", "load", "--horizon", "1", "--direction", "up"), "invalid choice"),
+        (("--target", "load", "--horizon", "1", "--hidden", "4"), "unrecognized"),
+    ],
+)
+def test_arguments_that_do_not_parse(fails, csv, options, expected):
+    assert expected in fails(csv, *options)
+
+
+@pytest.mark.parametrize(("horizon", "backtest"), [(101, 0), (30, 5)])
+def test_horizon_longer_than_the_data_allows(fails, csv, horizon, backtest):
+    args = ("--target", "load", "--horizon", horizon, "--backtest", backtest)
+    needed = (backtest + 2) * horizon
+    assert f"needs at least {needed} steps" in fails(csv, *args)
+
+
+def test_unsorted_times(fails, table, tmp_path):
+    path = tmp_path / "table.csv"
+    table.iloc[[0, 1, 3, 2, 4, 5]].reset_index().to_csv(path, index=False)
+    error = fails(path, "--target", "load", "--horizon", 1)
+    assert re.match(r"the times are not sorted .*02:00:00 in row 4 comes after", error)
+
+
+def test_repeated_times(fails, table, tmp_path):
+    path = tmp_path / "table.csv"
+    table.iloc[[0, 1, 2, 2, 3, 4]].reset_index().to_csv(path, index=False)
+    error = fails(path, "--target", "load", "--horizon", 1)
+    assert re.match(r"the time 2024-03-01 02:00:00 is repeated in row 4", error)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (np.arange(30) * 10, "are 10 apart; write them as dates"),
+        ([*range(29), 100_000], "span 100001 steps of 1 for 30 rows: too sparse"),
+        ([*range(29), None], '"t" is empty in row 30'),
+    ],
+    ids=["apart", "sparse", "missing"],
+)
+def test_unusable_times(fails, tmp_path, times, expected):
+    path = tmp_path / "table.csv"
+    pd.DataFrame({"t": times, "y": np.arange(30.0)}).to_csv(path, index=False)
+    args = ("--target", "y", "--time", "t", "--horizon", 1)
+    assert expected in fails(path, *args)
+
+
+def test_target_without_values(fails, table, tmp_path):
+    path = tmp_path / "table.csv"
+    table.assign(load=np.nan).reset_index().to_csv(path, index=False)
+    error = fails(path, "--target", "load", "--horizon", 1)
+    assert error == 'the column "load" has no value at all'
+
+
+def test_too_few_exogenous_rows(fails, csv, with_future):
+    args = ("--target", "load", "--exog", "price", "--horizon")
+    assert "but only 0 rows with them follow" in fails(csv, *args, 3)
+    error = fails(with_future, *args, 7)
+    assert "for the 7 steps to forecast, but only 6 rows with them follow" in error
+    assert "add rows" in error
+
+
+def test_without_matplotlib(fails, csv, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    args = ("--target", "load", "--horizon", 1, "--plot", "plot.png")
+    assert 'pip install "sklrnn[plot]"' in fails(csv, *args)
+
+
+def test_divergence_is_one_line(fails, csv, monkeypatch):
+    import sklrnn
+    from sklrnn.training import DivergenceError
+
+    class Diverging:
+        def __init__(self, **params):
+            pass
+
+        def fit(self, **data):
+            raise DivergenceError("training diverged in epoch 1\nlower lr")
+
+    monkeypatch.setattr(sklrnn, "RNNForecaster", Diverging)
+    args = ("--target", "load", "--horizon", 1, "--backtest", 0)
+    assert fails(csv, *args) == "training diverged in epoch 1 lower lr"
+
+
+def test_a_failed_write_leaves_the_old_file(csv, tmp_path, monkeypatch, fails):
+    out = tmp_path / "forecast.csv"
+    out.write_text("old")
+
+    def full(self, path, **options):
+        path.write_text("half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    args = ("--target", "load", "--horizon", 1, "--backtest", 0, *QUICK)
+    assert "No space left on device" in fails(csv, *args, "--out", out)
+    assert out.read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"table.csv", "forecast.csv"}
+
+
+# ---- the command itself -----------------------------------------------------------
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        main(["--version"])
+    assert leaving.value.code == 0
+    assert capsys.readouterr().out == f"sklrnn {__version__}\n"
+
+
+def test_no_command_is_help(capsys):
+    assert main([]) == 2
+    assert "forecast" in capsys.readouterr().err
+
+
+def test_help_names_every_option_and_default(capsys):
+    assert run("--help") == 0
+    text = capsys.readouterr().out
+    options = re.split(r"\n  --", text)[1:]
+    assert len(options) > 15
+    for option in options:
+        required = option.startswith(("target", "horizon"))
+        assert ("default" in option) != required, option
+
+
+def test_progress_on_a_terminal(csv, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    args = ("--target", "load", "--horizon", 2, "--backtest", 1, *QUICK)
+    assert run(csv, *args) == 0
+    stderr = capsys.readouterr().err
+    for stage in ("backtest", "forecast"):
+        assert f"{stage}: choosing the epoch" in stderr
+        assert f"{stage}: learning all rows" in stderr
+
+
+PROGRAM = (sys.executable, "-c", "import sklrnn.cli as c, sys; sys.exit(c.main())")
+
+
+def test_help_is_quick():
+    code = (
+        "import sys, sklrnn.cli\n"
+        "try: sklrnn.cli.main(['forecast', '--help'])\n"
+        "finally: assert not {'torch', 'pandas', 'sktime'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_as_a_process(csv, tmp_path):
+    out = tmp_path / "forecast.csv"
+    args = ["forecast", csv, "--target", "load", "--horizon", "2", "--backtest", "1"]
+    ran = subprocess.run(
+        [*PROGRAM, *args, *QUICK, "--out", out], capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert len(pd.read_csv(out)) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
+def test_interrupt(csv):
+    args = ["--target", "load", "--horizon", "2", "--max-epochs", "100000"]
+    process = subprocess.Popen(
+        [*PROGRAM, "forecast", csv, *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.readline()  # the data is read, training follows
+    time.sleep(5)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (130, "")
