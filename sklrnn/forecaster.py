@@ -33,9 +33,22 @@ from sklrnn.training import SequenceNet, draw_seed, fresh_history
 
 STRATEGIES = ("direct", "recursive")
 NORMALIZATIONS = ("standard", "window", "last", None)
-_CALIBRATION_WINDOWS = 1000
+_CALIBRATION_WINDOWS = 4000
+_CALIBRATION_VALUES = 4_000_000
 _VALIDATION_WINDOWS = 2000
 _PROBA_SAMPLES = 200
+_OF_ONE_FIT = (
+    "net_",
+    "history_",
+    "seed_",
+    "window_length_",
+    "horizon_",
+    "batch_size_",
+    "max_epochs_",
+    "_epoch_size",
+    "_exogenous",
+    "_residuals",
+)
 
 
 class RNNForecaster(conventions.TableConvention, BaseForecaster):
@@ -447,15 +460,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self._learn(series, _names(X), self._steps_ahead(fh, series), start)
         self.pretrained_ = self._fitted_network()
         # What belongs to one series' fit is not there yet.
-        for name in ("net_", "history_", "window_length_", "horizon_", "seed_"):
-            del self.__dict__[name]
-        for name in (
-            "batch_size_",
-            "max_epochs_",
-            "_residuals",
-            "_exogenous",
-            "_epoch_size",
-        ):
+        for name in _OF_ONE_FIT:
             del self.__dict__[name]
         return self
 
@@ -543,9 +548,11 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self._train(windows, epochs, self.patience)
         windows = self._windows(series, masked, self.validation_fraction, self.horizon_)
         held_out = windows[0] if windows[1] is None else windows[1]
+        most = _CALIBRATION_VALUES // (self.horizon_ * series[0].n_targets)
+        held_out = held_out.thinned(min(_CALIBRATION_WINDOWS, max(most, 100)))
         self._residuals = collect_residuals(
             self.net_,
-            held_out.thinned(_CALIBRATION_WINDOWS),
+            held_out,
             window_length=self.window_length_,
             horizon=self.horizon_,
         )
@@ -579,16 +586,13 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         return self.horizon_ if self.strategy == "direct" else 1
 
     def _windows(self, series, masked, validation_fraction, horizon):
-        train_set, valid_set = split_windows(
+        return split_windows(
             series,
             window_length=self.window_length_,
             horizon=horizon,
             validation_fraction=validation_fraction,
             masked=masked,
         )
-        if valid_set is not None:
-            valid_set = valid_set.thinned(_VALIDATION_WINDOWS)
-        return train_set, valid_set
 
     def _new_net(self, n_targets, masked) -> SequenceNet:
         return build_net(
@@ -607,9 +611,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         )
 
     def _train(self, windows, epochs, patience):
+        train_set, valid_set = windows
+        if valid_set is not None:
+            valid_set = valid_set.thinned(_VALIDATION_WINDOWS)
         train_net(
             self.net_,
-            windows,
+            (train_set, valid_set),
             window_length=self.window_length_,
             epochs=epochs,
             epoch_size=self._epoch_size,

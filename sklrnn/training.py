@@ -35,6 +35,10 @@ class DivergenceError(ArithmeticError):
     """Training diverged: the loss is no longer a finite number."""
 
 
+class _StopTraining(Exception):
+    """A callback has ended the training."""
+
+
 class SequenceNet(NeuralNet):
     """A skorch net that trains on `WindowDataset` pairs.
 
@@ -78,6 +82,27 @@ class SequenceNet(NeuralNet):
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
         printing = [("print_log", PrintLog())] if self.verbose else []
         return [("epoch_timer", EpochTimer()), *printing]
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Call the callbacks; one that wants to stop raises KeyboardInterrupt."""
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as stop:
+            raise _StopTraining from stop
+
+    def partial_fit(
+        self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any
+    ) -> SequenceNet:
+        """Train on; a callback may end it, and Ctrl-C is for the caller."""
+        if not self.initialized_:
+            self.initialize()
+        self.notify("on_train_begin", X=X, y=y)
+        try:
+            self.fit_loop(X, y, **fit_params)
+        except _StopTraining:
+            pass
+        self.notify("on_train_end", X=X, y=y)
+        return self
 
     def fit_loop(
         self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any
@@ -316,7 +341,7 @@ def train(
         net.callbacks_.append(("keep_best", keep_best))
     try:
         net.partial_fit(datasets, epochs=epochs)
-    except DivergenceError:
+    except (DivergenceError, KeyboardInterrupt):
         if keep_best is not None:
             keep_best.restore(net)
         raise

@@ -442,6 +442,27 @@ def test_refitting_trains_on_everything_for_the_best_number_of_epochs():
     assert "valid_loss" not in forecaster.net_.history[-1]
 
 
+class Impatient(Callback):
+    """Stop the way skorch's callbacks do."""
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            raise KeyboardInterrupt
+
+
+def test_a_callback_may_end_the_training():
+    assert len(fitted(callbacks=[Impatient()], refit=False).history_) == 2
+
+
+def test_an_interrupt_reaches_the_caller(monkeypatch):
+    def interrupted(net, batch, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sklrnn.training.SequenceNet.train_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fitted()
+
+
 def test_the_plateau_schedule_lowers_the_learning_rate():
     forecaster = fitted(schedule="plateau", patience=None, max_epochs=60, lr=0.05)
     assert forecaster.net_.optimizer_.param_groups[0]["lr"] < 0.05

@@ -44,7 +44,7 @@ def infer_step(index: pd.Index) -> Step | None:
     inferred = pd.infer_freq(index) if len(index) > 2 else None
     if inferred is not None:
         return pd.tseries.frequencies.to_offset(inferred)
-    return _irregular_step(_wall_clock(index))
+    return _irregular_step(index)
 
 
 def positions(index: pd.Index, origin: Any, step: Step) -> np.ndarray:
@@ -62,8 +62,10 @@ def positions(index: pd.Index, origin: Any, step: Step) -> np.ndarray:
         return (index.asi8 - origin.ordinal) // step.n  # type: ignore[union-attr]
     if not isinstance(index, pd.DatetimeIndex):
         return np.asarray(index, dtype=np.int64) - int(origin)
-    index = _wall_clock(index)
-    origin = _wall_clock(pd.DatetimeIndex([origin]))[0]
+    if not isinstance(step, pd.offsets.Tick):
+        # Days and months are counted on the wall clock, hours as they pass.
+        index = _wall_clock(index)
+        origin = _wall_clock(pd.DatetimeIndex([origin]))[0]
     fixed = _as_timedelta(step)
     if fixed is not None:
         return np.floor((index - origin) / fixed + 0.5).to_numpy(dtype=np.int64)
@@ -109,6 +111,7 @@ def _as_timedelta(step: Step) -> pd.Timedelta | None:
 def _irregular_step(index: pd.DatetimeIndex) -> pd.offsets.BaseOffset:
     """Step of timestamps that infer_freq gives up on: gaps, holidays or jitter."""
     median = pd.Timedelta(np.median(np.diff(index.asi8)), unit=index.unit)
+    index = _wall_clock(index)
     if median >= 27 * _DAY:
         months = np.diff(index.year * 12 + index.month)
         if (index.day == 1).all():

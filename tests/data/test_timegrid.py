@@ -46,6 +46,13 @@ def test_days_are_counted_on_the_wall_clock_across_a_clock_change():
     )
 
 
+def test_hours_are_counted_as_they_pass_across_a_clock_change():
+    index = pd.date_range("2024-03-30", periods=60, freq="h", tz="Europe/Berlin")
+    for times in (index, index.delete([5, 30])):
+        found = positions(times, index[0], infer_step(times))
+        np.testing.assert_array_equal(found, index.get_indexer(times))
+
+
 def test_jitter_goes_to_the_nearest_step():
     regular = pd.date_range("2024-01-01", periods=200, freq="h")
     noise = pd.to_timedelta(np.random.default_rng(0).integers(-60, 60, 200), unit="s")
