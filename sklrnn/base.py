@@ -22,7 +22,7 @@ from sklrnn.training import (
 )
 
 _TRAINING_STEPS = 2000
-_TRAINING_WINDOWS = 128_000
+_TRAINING_WINDOWS = 64_000
 _EPOCH_WINDOWS = 8192
 
 LAYER_PARAMS = (
@@ -112,7 +112,7 @@ def default_epochs(n_windows: int, batch_size: int) -> tuple[int, int]:
     Returns
     -------
     n_epochs : int
-        As many as make 2000 optimiser steps or 128,000 windows, whichever is less;
+        As many as make 2000 optimiser steps or 64,000 windows, whichever is less;
         from 4 to 300.
     epoch_size : int
         Number of windows in an epoch: all, but 8192 drawn anew where there are more.

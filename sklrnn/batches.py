@@ -42,6 +42,9 @@ class WindowDataset(Dataset):
         self.flat = self.flat.to(device)
         self.starts = torch.from_numpy(windows.starts).to(device)
         self.n_valid = torch.from_numpy(windows.n_valid).to(device)
+        self.observed = None
+        if windows.observed is not None:
+            self.observed = torch.from_numpy(windows.observed).to(device)
         self.all_valid = bool((self.n_valid >= horizon).all())
         self.window_length = window_length
         self.n_targets = n_targets
@@ -76,6 +79,9 @@ class WindowDataset(Dataset):
         mask = None
         if self.masked:
             mask = ahead[..., n_columns : n_columns + self.n_targets] > 0
+        elif self.observed is not None:
+            first = self.starts[index, None] + self.window_length
+            mask = self.observed[first + self.steps]
         if not self.all_valid:
             valid = (self.steps < self.n_valid[index, None])[..., None]
             mask = valid.expand_as(target) if mask is None else valid & mask

@@ -113,7 +113,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         Largest norm of the gradient (Pascanu et al. 2013).
     max_epochs : int or None, default=None
         Largest number of passes over the windows. None: as many as make 2000
-        optimiser steps or 128,000 windows, whichever is less, from 4 to 300; where
+        optimiser steps or 64,000 windows, whichever is less, from 4 to 300; where
         there are more than 8192 windows, an epoch is then that many drawn at random.
     batch_size : int or None, default=None
         Number of windows in a batch. None: a hundredth of the windows, from 16 to 128.

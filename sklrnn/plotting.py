@@ -105,6 +105,20 @@ def require_matplotlib() -> None:
         ) from error
 
 
+def picture_formats() -> list[str]:
+    """Return the formats in which matplotlib saves a picture, such as "png".
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    return sorted(Figure().canvas.get_supported_filetypes())
+
+
 def _axis_values(index: pd.Index) -> np.ndarray:
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()

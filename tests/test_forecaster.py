@@ -12,6 +12,7 @@ from sktime.forecasting.base import ForecastingHorizon
 from sktime.utils._testing.hierarchical import _make_hierarchical
 
 from sklrnn import RNNForecaster
+from sklrnn.batches import WindowDataset
 from sklrnn.network.cells.gru import GRU
 from sklrnn.training import DivergenceError
 
@@ -166,6 +167,40 @@ def test_gaps_that_appear_after_fit_are_carried_over():
     new.iloc[5:] = np.nan
     y_pred = forecaster.update(new, update_params=False).predict(fh=[1, 2, 3])
     assert np.isfinite(y_pred).all(axis=None)
+
+
+def test_gaps_that_appear_after_fit_are_not_learned_from():
+    start = quick(update_epochs=3).fit(waves())
+    forecasts = []
+    for fill in (1e3, -1e3):
+        forecaster = copy.deepcopy(start)
+        new = waves(180)[120:]
+        new.iloc[:20] = np.nan
+        stored = forecaster.update(new, update_params=False)._series[0]
+        windows = forecaster._windows(forecaster._series, False, None, 12)[0]
+        windows.flat[~windows.observed.any(axis=1), :] += fill
+        assert np.isnan(stored.values[120:140]).all()
+        dataset = WindowDataset(
+            windows,
+            window_length=forecaster.window_length_,
+            horizon=12,
+            n_targets=2,
+            n_exogenous=0,
+            masked=False,
+        )
+        _, (target, mask) = dataset.gather(torch.arange(len(dataset)))
+        forecasts.append(target[mask])
+        assert mask.any() and not mask.all()
+    assert torch.equal(*forecasts)
+
+
+def test_a_gap_at_the_end_leaves_something_to_validate_on():
+    y = waves()
+    y.iloc[-40:] = np.nan
+    forecaster = quick().fit(y, fh=[1, 2])
+    assert (np.array(forecaster.history_[:, "valid_loss"]) > 0).all()
+    interval = forecaster.predict_interval(coverage=0.9)
+    assert (interval["a", 0.9, "upper"] > interval["a", 0.9, "lower"]).all()
 
 
 def test_unusable_series_are_refused():

@@ -39,9 +39,17 @@ ROOMS_BELOW = {
 
 # The rooms that a library has no place in.
 ROOMS_WITHOUT = {
-    "torch": {"data", "datasets", "registry"},
-    "pandas": {"network", "registry"},
-    "sktime": {"data", "datasets", "network", "registry", "training"},
+    "torch": {"arguments", "cli", "data", "datasets", "registry"},
+    "pandas": {"arguments", "cli", "network", "registry"},
+    "sktime": {
+        "arguments",
+        "cli",
+        "data",
+        "datasets",
+        "network",
+        "registry",
+        "training",
+    },
     "matplotlib": {"base", "data", "datasets", "network", "registry", "training"},
 }
 
@@ -151,6 +159,20 @@ def test_only_training_knows_skorch(imports):
 
 def test_registry_needs_the_standard_library_only(imports):
     assert libraries(imports["sklrnn.registry"]) <= sys.stdlib_module_names
+
+
+def test_no_package_hides_a_module_behind_another_name():
+    # from package import name would then give the one or the other.
+    hidden = [
+        f"{package} imports {alias.name} from {node.module}"
+        for package, path in MODULES.items()
+        if path.name == "__init__.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module != package
+        for alias in node.names
+        if f"{package}.{alias.asname or alias.name}" in MODULES
+    ]
+    assert not hidden
 
 
 def test_no_import_cycles(imports):

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.dates import num2date
 from matplotlib.figure import Figure
 
-from sklrnn.experiments import Backtest
+from sklrnn.experiments.backtest import Backtest
 from sklrnn.plotting import plot_forecast
 
 

@@ -3,9 +3,9 @@
     python examples/benchmarks/panel_prediction.py
 
 The hand-written loop has each series' last window in an array already, runs the same
-network in batches and puts the numbers into one DataFrame. RNNForecaster gets the panel
-through its public interface: `predict` after `fit`, index and checks included, and after
-`update` with a new row for every series. Medians of several turns, one thread.
+network in batches and puts the numbers into one DataFrame, whose index it has, too.
+RNNForecaster is called through its public interface: `predict` after `fit`, with its
+checks and the index to make. Medians of several turns, one thread.
 """
 
 import os

@@ -11,7 +11,8 @@ import pandas as pd
 
 from sklrnn.data.timegrid import Step, infer_step, positions
 
-_MAX_SPARSITY = 100
+MAX_SPARSITY = 100
+"""Most steps of the grid that one row may stand for."""
 
 
 @dataclass
@@ -243,7 +244,7 @@ def _average_repeats(
 
 
 def _check_sparsity(n_slots: int, n_rows: int, step: Step) -> None:
-    if n_slots > _MAX_SPARSITY * n_rows + 1000:
+    if n_slots > MAX_SPARSITY * n_rows + 1000:
         raise ValueError(
             f"the time index spans {n_slots} steps of {step} for {n_rows} rows: too "
             "sparse for a series. Resample it, or turn integers that stand for times "

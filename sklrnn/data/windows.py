@@ -22,11 +22,15 @@ class WindowSet:
         First row of each window's past.
     n_valid : ndarray of shape (n_windows,), int64
         How many steps of each window's future may be scored.
+    observed : ndarray of shape (n_rows, n_targets), bool, or None
+        Which targets may be scored, where the rows themselves do not tell: gaps that
+        came after a network without a mask was built.
     """
 
     flat: np.ndarray
     starts: np.ndarray
     n_valid: np.ndarray
+    observed: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -36,7 +40,8 @@ class WindowSet:
         if len(self) <= n_windows:
             return self
         keep = np.linspace(0, len(self) - 1, n_windows).astype(np.int64)
-        return WindowSet(self.flat, self.starts[keep], self.n_valid[keep])
+        starts, n_valid = self.starts[keep], self.n_valid[keep]
+        return WindowSet(self.flat, starts, n_valid, self.observed)
 
 
 def has_gaps(series: list[GridSeries]) -> bool:
@@ -98,9 +103,10 @@ def split_windows(
     """Cut every series into windows, the newest part of each kept for validation.
 
     A window is `window_length` steps of past and `horizon` steps of future. Training
-    windows score nothing of the last ``validation_fraction`` of their series;
-    validation windows score only that part. Where a series is short, pasts begin in
-    the padding and futures end early.
+    windows score nothing of the newest part of their series, which holds
+    ``validation_fraction`` of the steps with an observed target; validation windows
+    score only that part. Where a series is short, pasts begin in the padding and
+    futures end early.
 
     Returns
     -------
@@ -109,10 +115,15 @@ def split_windows(
         None if nothing is kept for validation.
     """
     flat, firsts = stack_series(series, window_length, horizon, masked)
+    observed = None
+    if not masked and has_gaps(series):
+        observed = np.zeros((len(flat), series[0].n_targets), dtype=bool)
+        for one, first in zip(series, firsts, strict=True):
+            seen = ~np.isnan(one.values[: one.end, : one.n_targets])
+            observed[first : first + one.end] = seen
     parts: dict[str, list[np.ndarray]] = {"train": [], "valid": []}
     for one, first in zip(series, firsts, strict=True):
-        n_held = _n_held_out(one.end, validation_fraction)
-        split = one.end - n_held
+        split = _validation_start(one, validation_fraction)
         begin = min(window_length, max(split // 2, 1)) - 1
         for name, low, high in (
             ("train", begin, split),
@@ -127,10 +138,10 @@ def split_windows(
                     ]
                 )
             )
-    sets = {
-        name: WindowSet(flat, *np.concatenate(cut, axis=1))
-        for name, cut in parts.items()
-    }
+    sets = {}
+    for name, cut in parts.items():
+        starts, n_valid = np.concatenate(cut, axis=1)
+        sets[name] = WindowSet(flat, starts, n_valid, observed)
     return sets["train"], sets["valid"] if len(sets["valid"]) else None
 
 
@@ -181,7 +192,11 @@ def _padding(row: np.ndarray, masked: bool) -> np.ndarray:
     return row
 
 
-def _n_held_out(n_rows: int, fraction: float | None) -> int:
-    if not fraction or n_rows < 4:
-        return 0
-    return max(1, min(round(fraction * n_rows), n_rows - 2))
+def _validation_start(one: GridSeries, fraction: float | None) -> int:
+    """Return the first row of the validation part; the end if there is none."""
+    observed = ~np.isnan(one.values[: one.end, : one.n_targets]).all(axis=1)
+    rows = np.flatnonzero(observed)
+    if not fraction or len(rows) < 4:
+        return one.end
+    n_held = max(1, min(round(fraction * len(rows)), len(rows) - 2))
+    return int(rows[-n_held])

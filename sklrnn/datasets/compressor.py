@@ -15,6 +15,14 @@ COLUMNS = (
     "discharge_temperature",
 )
 
+# Column -> unit, where the source states one.
+UNITS = {
+    "suction_pressure": "bar",
+    "discharge_pressure": "bar",
+    "suction_temperature": "degC",
+    "discharge_temperature": "degC",
+}
+
 
 def load_compressor(*, regular: bool = False) -> pd.DataFrame:
     """Load ten years of hourly sensors of an offshore gas compressor.
@@ -23,7 +31,7 @@ def load_compressor(*, regular: bool = False) -> pd.DataFrame:
     2013-01-01 00:00 to 2023-08-30 12:00, as they were recorded: with missing
     values, shutdowns (pressures near 0), a slowly drifting cooler, and an
     oscillating regime in 2018 and 2019. The source does not state the units in
-    parentheses.
+    parentheses; the others are those of `sklrnn.datasets.compressor.UNITS`.
 
     ============================  =========  =========  =======================
     column                        source id  unit       missing

@@ -1,5 +1,6 @@
 """Measuring forecasters: what a network is worth beside simple answers."""
 
-from sklrnn.experiments.backtest import Backtest, backtest
+from sklrnn.experiments.backtest import Backtest
 
-__all__ = ["Backtest", "backtest"]
+# The function backtest would hide its module: import it from there.
+__all__ = ["Backtest"]

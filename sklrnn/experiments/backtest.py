@@ -116,7 +116,7 @@ def backtest(
     Examples
     --------
     >>> from sklrnn import RNNForecaster
-    >>> from sklrnn.experiments import backtest
+    >>> from sklrnn.experiments.backtest import backtest
     >>> from sktime.datasets import load_airline
     >>> forecaster = RNNForecaster("gru", max_epochs=2, random_state=0)
     >>> found = backtest(forecaster, load_airline(), horizon=6, n_folds=3, season=12)

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import zlib
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 
 from sklrnn.datasets import load_compressor
+from sklrnn.datasets.compressor import COLUMNS, UNITS
 
 PERCENT_MISSING = {
     "suction_pressure": 3.99,
@@ -33,6 +35,14 @@ def test_table(compressor):
     assert compressor.shape == (92277, 7)
     assert list(compressor.columns) == list(PERCENT_MISSING)
     assert (compressor.dtypes == np.float32).all()
+
+
+def test_units_are_those_that_the_docstring_states():
+    documented = re.findall(
+        r"^ *(\w+) +pi_\d+ +(\(?\w+\)?) ", load_compressor.__doc__, re.MULTILINE
+    )
+    assert [column for column, _ in documented] == list(COLUMNS)
+    assert {c: unit for c, unit in documented if unit[0] != "("} == UNITS
 
 
 def test_every_bit_is_that_of_the_source(compressor):

@@ -4,7 +4,7 @@ import pytest
 from sktime.forecasting.base import BaseForecaster
 
 from sklrnn import RNNForecaster
-from sklrnn.experiments import Backtest, backtest
+from sklrnn.experiments.backtest import Backtest, backtest
 
 
 class Recorder(BaseForecaster):

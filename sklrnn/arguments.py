@@ -1,0 +1,211 @@
+"""Arguments: what the command ``sklrnn`` accepts, and its help."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from sklrnn import __version__
+
+_EXAMPLES = """\
+examples:
+  sklrnn forecast compressor --target discharge_pressure --horizon 24 \\
+      --backtest 5 --out forecast.csv --plot forecast.png
+  sklrnn forecast sales.csv --time month --target sold --exog price,holidays \\
+      --horizon 12 --out forecast.csv
+
+The table of scores has a row for the network and, forecasting the same steps, for
+the last value seen and for the last season seen. MAE and RMSE are in the units of the
+target; MASE is the MAE divided by the mean absolute change within a season (or a
+step). Missing values are never scored.
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the arguments of ``sklrnn`` and its commands.
+
+    Returns
+    -------
+    parser : ArgumentParser
+        Its `command` is None if no command is given. Arguments that are wrong end the
+        process with status 2 and one line on stderr.
+    """
+    parser = _Parser(
+        prog="sklrnn",
+        description="Recurrent networks for sequences.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"sklrnn {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", title="commands"
+    )
+    command = commands.add_parser(
+        "forecast",
+        help="continue a column of a table, with intervals, a backtest and a picture",
+        description="Continue a column of a table with a recurrent network, and compare"
+        "\nthe network with simple forecasts on the newest part of the data.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_data(command)
+    _add_network(command)
+    _add_output(command)
+    return parser
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "data",
+        metavar="DATA",
+        help="path of a CSV table (UTF-8, with a header; separated by comma, semicolon "
+        "or tab), or compressor, the bundled hourly sensors of a gas compressor",
+    )
+    group = command.add_argument_group("what to forecast")
+    group.add_argument(
+        "--target", required=True, metavar="COLUMN", help="column to forecast"
+    )
+    group.add_argument(
+        "--horizon",
+        required=True,
+        type=_integer(1),
+        metavar="N",
+        help="number of steps to forecast, after the last value of the target",
+    )
+    group.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="column of dates or integers, increasing; steps that are left out count "
+        "as missing values (default: the first column of dates, else the row number)",
+    )
+    group.add_argument(
+        "--exog",
+        action="append",
+        default=[],
+        metavar="COLUMN[,COLUMN...]",
+        help="columns known in advance that explain the target; the table must go on "
+        "with them for the steps to forecast (may be repeated; default: none)",
+    )
+    group.add_argument(
+        "--season",
+        type=_integer(1),
+        metavar="N",
+        help="steps in a season, for the seasonal naive forecast and MASE; 1 is none "
+        "(default: from the times, such as 24 for hours, else none)",
+    )
+    group.add_argument(
+        "--backtest",
+        type=_integer(0),
+        default=5,
+        metavar="N",
+        help="forecast the newest N times HORIZON steps, HORIZON at a time, each from "
+        "what came before; 0 is no backtest (default: %(default)s)",
+    )
+    group.add_argument(
+        "--refit",
+        action="store_true",
+        help="fit again for each fold of the backtest (default: one fit before the "
+        "first fold; later folds read the newer rows with the weights as they are)",
+    )
+
+
+def _add_network(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("the network")
+    group.add_argument(
+        "--cell",
+        default="lstm",
+        metavar="NAME",
+        help="elman, lstm, gru, or the name of a plug-in (default: %(default)s)",
+    )
+    group.add_argument(
+        "--hidden-size",
+        type=_integer(1),
+        default=64,
+        metavar="N",
+        help="features of the hidden state (default: %(default)s)",
+    )
+    group.add_argument(
+        "--direction",
+        choices=("forward", "coupled"),
+        default="forward",
+        help="coupled reads the window from both ends (default: %(default)s)",
+    )
+    group.add_argument(
+        "--window-length",
+        type=_integer(1),
+        metavar="N",
+        help="past steps that a forecast reads (default: two seasons, else twice the "
+        "horizon and at least 24)",
+    )
+    group.add_argument(
+        "--strategy",
+        choices=("direct", "recursive"),
+        default="direct",
+        help="all steps at once, or one step fed back (default: %(default)s)",
+    )
+    group.add_argument(
+        "--normalize",
+        choices=("standard", "window", "last", "none"),
+        default="window",
+        help="by the mean and deviation of the column, of each window, by the last "
+        "value of each window, or not at all (default: %(default)s)",
+    )
+    group.add_argument(
+        "--max-epochs",
+        type=_integer(1),
+        metavar="N",
+        help="passes over the data (default: as many as make about 2000 steps)",
+    )
+    group.add_argument(
+        "--seed",
+        type=_integer(0),
+        default=0,
+        metavar="N",
+        help="makes results repeatable (default: %(default)s)",
+    )
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("output")
+    group.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write the forecast as CSV: the time, forecast, and the bounds of 80 %% "
+        "and 95 %% intervals (default: print it)",
+    )
+    group.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw it (.png, .pdf, .svg, ...); needs matplotlib (default: no picture)",
+    )
+    group.add_argument(
+        "--unit",
+        metavar="TEXT",
+        help="unit of the target, for the picture (default: none)",
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as the command does about data."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"sklrnn: error: {message} (see {self.prog} --help)\n")
+
+
+def _integer(low: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if value < low:
+            raise argparse.ArgumentTypeError(
+                f"must be an integer of at least {low}, got {text!r}"
+            )
+        return value
+
+    return parse
