@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sktime.forecasting.base import BaseForecaster
+from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from sklrnn import conventions
-from sklrnn.base import (
-    build_net,
-    check_choice,
-    check_params,
-    default_batch_size,
-    default_epochs,
-    train_net,
-)
-from sklrnn.data.tables import (
-    GridSeries,
-    iterate_series,
-    read_series,
-    to_float,
-)
-from sklrnn.data.timegrid import infer_step, positions, season_length
-from sklrnn.data.windows import has_gaps, split_windows
-from sklrnn.forecasting import FittedNetwork, collect_residuals, forecast
-from sklrnn.network.assemble import ForecastNetwork
-from sklrnn.training import SequenceNet, draw_seed, fresh_history
+from sklrnn.base import check_choice, check_params
+from sklrnn.data.tables import GridSeries, iterate_series, read_series, to_float
+from sklrnn.data.timegrid import infer_step, positions
+from sklrnn.forecasting import forecast
+from sklrnn.learning import check_start, learn, learn_on
+from sklrnn.training import DivergenceError, draw_seed
 
 STRATEGIES = ("direct", "recursive")
 NORMALIZATIONS = ("standard", "window", "last", None)
-_CALIBRATION_WINDOWS = 4000
-_CALIBRATION_VALUES = 4_000_000
-_VALIDATION_WINDOWS = 2000
 _PROBA_SAMPLES = 200
-_OF_ONE_FIT = (
-    "net_",
-    "history_",
-    "seed_",
-    "window_length_",
-    "horizon_",
-    "batch_size_",
-    "max_epochs_",
-    "_epoch_size",
-    "_exogenous",
-    "_residuals",
-)
 
 
 class RNNForecaster(conventions.TableConvention, BaseForecaster):
@@ -392,17 +363,26 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self : RNNForecaster
         """
         self.check_is_fitted()
-        if not isinstance(y, np.ndarray) or y.ndim > 2 or len(y) == 0:
-            return super().update(y=y, X=X, update_params=update_params)
-        metadata, converter = self._y_metadata, self._converter_store_y
-        follow = pd.RangeIndex(self.cutoff[0] + 1, self.cutoff[0] + 1 + len(y))
-        y = pd.DataFrame(y, index=follow)
-        if isinstance(X, np.ndarray):
-            X = pd.DataFrame(X, index=follow[:1].union(follow))
-        super().update(y=y, X=X, update_params=update_params)
-        # Forecasts stay arrays.
-        self._y_metadata, self._converter_store_y = metadata, converter
+        before = self._cutoff, self._y_metadata, dict(self._converter_store_y)
+        arrays = isinstance(y, np.ndarray) and y.ndim < 3 and len(y) > 0
+        if arrays:
+            names = self._y_metadata["feature_names"]
+            y = pd.DataFrame(y, index=self._next_times(len(y)), columns=names)
+            if isinstance(X, np.ndarray):
+                times, names = self._next_times(len(X)), list(self._fitted.exogenous)
+                X = pd.DataFrame(X, index=times, columns=names)
+        try:
+            super().update(y=y, X=X, update_params=update_params)
+        except (TypeError, ValueError):
+            self._cutoff = before[0]
+            raise
+        if arrays:  # and so forecasts stay arrays
+            _, self._y_metadata, self._converter_store_y = before
         return self
+
+    def _next_times(self, n_steps) -> pd.Index:
+        fh = ForecastingHorizon(np.arange(1, n_steps + 1), is_relative=True)
+        return fh.to_absolute_index(self._cutoff)
 
     def reset(self):
         """Forget everything but the parameters, as sktime's `fit` does first.
@@ -415,8 +395,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             for name in ("_parent_callback_ctx", "_previous")
             if name in self.__dict__
         }
-        if self.warm_start and "net_" in self.__dict__:
-            kept["_previous"] = self._fitted_network()
+        if self.warm_start and "_fitted" in self.__dict__:
+            kept["_previous"] = self._fitted
         super().reset()
         self.__dict__.update(kept)
         return self
@@ -435,76 +415,80 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             self._cutoff = _with_freq(self._cutoff, step)
 
     def _fit(self, y, X, fh):
-        self._check_own_params()
-        series = self._read(y, X)
-        self.seed_ = draw_seed(self.random_state)
-        start = None
-        epochs = None
+        start, epochs = self.__dict__.pop("_previous", None), None
         if "pretrained_" in self.__dict__:
             start, epochs = self.pretrained_, self.fine_tune_epochs
-            self._check_columns(start, y, X)
-        elif self.warm_start and "_previous" in self.__dict__:
-            start = self.__dict__.pop("_previous")
-            self._check_columns(start, y, X)
-        self._learn(series, _names(X), self._steps_ahead(fh, series), start, epochs)
+        self.seed_ = draw_seed(self.random_state)
+        series, fitted = self._learn(y, X, fh, self.seed_, start, epochs)
         self._series, self._index_names = series, y.index.names
+        self._fitted = fitted
+        self.net_, self.history_ = fitted.net, fitted.history
+        self.window_length_, self.horizon_ = fitted.window_length, fitted.horizon
+        self.batch_size_, self.max_epochs_ = fitted.batch_size, fitted.max_epochs
         return self
 
     def _pretrain(self, y, X=None, fh=None):
-        self._check_own_params()
-        self.seed_ = draw_seed(self.random_state)
-        series = self._read(y, X)
         start = self.__dict__.get("pretrained_")
-        if start is not None:
-            self._check_columns(start, y, X)
-        self._learn(series, _names(X), self._steps_ahead(fh, series), start)
-        self.pretrained_ = self._fitted_network()
-        # What belongs to one series' fit is not there yet.
-        for name in _OF_ONE_FIT:
-            del self.__dict__[name]
+        seed = draw_seed(self.random_state)
+        _, self.pretrained_ = self._learn(y, X, fh, seed, start)
         return self
 
-    def _update(self, y, X=None, update_params=True):
-        known = {one.key: one for one in self._series}
-        exogenous = dict(iterate_series(X)) if X is not None else {}
-        if X is not None:
-            self._check_exogenous(X)
-        for key, frame in iterate_series(y):
-            one = known.get(key)
-            x = exogenous.get(key)
-            if one is None:
-                new = self._read_frames(frame, x, self._series[0].step)
-                new.key = key
-                self._series.append(new)
-                continue
-            one.write_targets(frame.index, to_float(frame, "y"))
-            if x is not None:
-                one.write(x.index, to_float(x, "X"), one.n_targets)
-        if update_params:
-            # The network has seen the validation part since it was calibrated: the
-            # residuals of that time stay.
-            masked = self.net_.module_.masked
-            windows = self._windows(self._series, masked, None, self._n_out)
-            self._train(windows, self.update_epochs, None)
-        return self
-
-    def _check_own_params(self):
+    def _learn(self, y, X, fh, seed, start=None, epochs=None):
         check_params(self)
         check_choice("strategy", self.strategy, STRATEGIES)
         check_choice("normalize", self.normalize, NORMALIZATIONS)
-
-    def _read(self, y, X):
         series = read_series(y, X, standardize=self.normalize is not None)
         longest = max(one.end for one in series)
         if longest < 2:
             raise ValueError(
                 f"y needs at least 2 time steps to learn from, got {longest}"
             )
-        return series
+        if start is not None:
+            check_start(start, self, y.shape[1], _names(X))
+        try:
+            fitted = learn(
+                self,
+                series,
+                _names(X),
+                steps_ahead=self._steps_ahead(fh, series),
+                seed=seed,
+                start=start,
+                epochs=epochs,
+            )
+        except DivergenceError as error:
+            self.net_ = error.net
+            raise
+        return series, fitted
 
-    def _read_frames(self, frame, x, step):
-        standardize = self.normalize is not None
-        return read_series(frame, x, standardize=standardize, step=step)[0]
+    def _update(self, y, X=None, update_params=True):
+        if X is not None:
+            self._check_exogenous(X)
+        exogenous = dict(iterate_series(X)) if X is not None else {}
+        known = {one.key: one for one in self._series}
+        rows, new_series = [], []
+        for key, frame in iterate_series(y):
+            x = exogenous.get(key)
+            if key in known:
+                x_values = None if x is None else to_float(x, "X")
+                rows.append((known[key], frame, to_float(frame, "y"), x, x_values))
+                continue
+            if self._fitted.exogenous and x is None:
+                raise ValueError(
+                    f"X has no rows for the new series {key!r}; give them, as in `fit`"
+                )
+            standardize, step = self.normalize is not None, self._series[0].step
+            (new,) = read_series(frame, x, standardize=standardize, step=step)
+            new.key = key
+            new_series.append(new)
+        # Everything has been checked: from here on nothing fails half way.
+        self._series += new_series
+        for one, frame, values, x, x_values in rows:
+            one.write_targets(frame.index, values)
+            if x is not None:
+                one.write(x.index, x_values, one.n_targets)
+        if update_params:
+            learn_on(self._fitted, self._series, self.update_epochs)
+        return self
 
     def _steps_ahead(self, fh, series):
         """Return how many steps after the cutoff `fh` reaches; 0 if it is not given."""
@@ -514,147 +498,6 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             return max(int(fh.to_pandas().max()), 1)
         one = max(series, key=lambda one: one.cutoff)
         return max(int(self._offsets(self._times(fh, one), one).max()), 1)
-
-    def _learn(self, series, exogenous, steps_ahead, start=None, epochs=None):
-        """Train a network on series, from `start` if given, and calibrate it.
-
-        The newest part of every series is kept to choose the number of epochs and to
-        calibrate; then, with `refit`, a second network learns that long from
-        everything.
-        """
-        if start is None:
-            shape = self._choose_shape(series, steps_ahead)
-            masked = has_gaps(series)
-        else:
-            shape = start.window_length, start.horizon
-            masked = start.net.module_.masked
-        self.window_length_, self.horizon_ = shape
-        self._exogenous = exogenous
-        windows = self._windows(series, masked, self.validation_fraction, self._n_out)
-        n_windows = len(windows[0])
-        self.batch_size_ = self.batch_size or default_batch_size(n_windows)
-        self.max_epochs_, self._epoch_size = self.max_epochs, None
-        if self.max_epochs is None:
-            self.max_epochs_, self._epoch_size = default_epochs(
-                n_windows, self.batch_size_
-            )
-        epochs = self.max_epochs_ if epochs is None else epochs
-        if start is None:
-            self.net_ = self._new_net(series[0].n_targets, masked)
-        else:
-            self.net_ = deepcopy(start.net)
-            fresh_history(self.net_)
-        self.history_ = self.net_.history_
-        self._train(windows, epochs, self.patience)
-        windows = self._windows(series, masked, self.validation_fraction, self.horizon_)
-        held_out = windows[0] if windows[1] is None else windows[1]
-        most = _CALIBRATION_VALUES // (self.horizon_ * series[0].n_targets)
-        held_out = held_out.thinned(min(_CALIBRATION_WINDOWS, max(most, 100)))
-        self._residuals = collect_residuals(
-            self.net_,
-            held_out,
-            window_length=self.window_length_,
-            horizon=self.horizon_,
-        )
-        if self.refit and windows[1] is not None and epochs:
-            if self.patience is not None:
-                epochs = int(np.argmin(self.history_[:, "valid_loss"])) + 1
-            if start is None:
-                self.net_ = self._new_net(series[0].n_targets, masked)
-            else:
-                self.net_ = deepcopy(start.net)
-                fresh_history(self.net_)
-            self._train(self._windows(series, masked, None, self._n_out), epochs, None)
-
-    def _choose_shape(self, series, steps_ahead) -> tuple[int, int]:
-        """Return the window length and the horizon of a new network."""
-        longest = max(one.end for one in series)
-        season = season_length(series[0].step)
-        horizon = self.horizon
-        if horizon is None:
-            wanted = steps_ahead or season or 12
-            horizon = min(wanted, max(longest // 2, 1))
-        window_length = self.window_length
-        if window_length is None:
-            wanted = 2 * season if season else max(2 * horizon, 24)
-            window_length = min(wanted, max(longest // 3, 1))
-        return window_length, horizon
-
-    @property
-    def _n_out(self) -> int:
-        """Number of steps that the network itself gives."""
-        return self.horizon_ if self.strategy == "direct" else 1
-
-    def _windows(self, series, masked, validation_fraction, horizon):
-        return split_windows(
-            series,
-            window_length=self.window_length_,
-            horizon=horizon,
-            validation_fraction=validation_fraction,
-            masked=masked,
-        )
-
-    def _new_net(self, n_targets, masked) -> SequenceNet:
-        return build_net(
-            self,
-            ForecastNetwork,
-            {
-                "n_targets": n_targets,
-                "n_exogenous": len(self._exogenous),
-                "masked": masked,
-                "horizon": self._n_out,
-                "normalize": self.normalize,
-            },
-            batch_size=self.batch_size_,
-            max_epochs=self.max_epochs_,
-            seed=self.seed_,
-        )
-
-    def _train(self, windows, epochs, patience):
-        train_set, valid_set = windows
-        if valid_set is not None:
-            valid_set = valid_set.thinned(_VALIDATION_WINDOWS)
-        train_net(
-            self.net_,
-            (train_set, valid_set),
-            window_length=self.window_length_,
-            epochs=epochs,
-            epoch_size=self._epoch_size,
-            patience=patience,
-        )
-
-    def _fitted_network(self):
-        return FittedNetwork(
-            net=self.net_,
-            window_length=self.window_length_,
-            horizon=self.horizon_,
-            exogenous=self._exogenous,
-            residuals=self._residuals,
-        )
-
-    def _check_columns(self, start: FittedNetwork, y, X):
-        """Check that a network trained before fits the data and parameters of now."""
-        module = start.net.module_
-        wanted = {
-            "window_length": (self.window_length, start.window_length),
-            "horizon": (self.horizon, start.horizon),
-        }
-        for name, (value, before) in wanted.items():
-            if value is not None and value != before:
-                raise ValueError(
-                    f"{name} is {value}, but the network to go on from was trained "
-                    f"with {before}; keep it, or fit a new RNNForecaster"
-                )
-        if y.shape[1] != module.n_targets:
-            raise ValueError(
-                f"y has {y.shape[1]} columns, but the network to go on from was "
-                f"trained on {module.n_targets}"
-            )
-        if len(_names(X)) != len(start.exogenous):
-            raise ValueError(
-                f"X has the columns {list(_names(X))}, but the network to go on from "
-                f"was trained with {list(start.exogenous)}"
-            )
 
     # ---- forecasting ----------------------------------------------------------------
 
@@ -669,7 +512,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         levels = np.asarray(alpha, dtype=float)
         rows = [
             forecast[..., None]
-            + self._residuals.quantiles(np.maximum(ahead, 1), levels)
+            + self._fitted.residuals.quantiles(np.maximum(ahead, 1), levels)
             * one.scale[: one.n_targets, None]
             for one, ahead, forecast in zip(
                 self._series, offsets, forecasts, strict=True
@@ -681,7 +524,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     def _predict_var(self, fh, X, cov=False):
         times, offsets = self._plan(fh)
         rows = [
-            self._residuals.variance(np.maximum(ahead, 1))
+            self._fitted.residuals.variance(np.maximum(ahead, 1))
             * one.scale[: one.n_targets] ** 2
             for one, ahead in zip(self._series, offsets, strict=True)
         ]
@@ -708,11 +551,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         cache: dict[Any, Any] = {}
         times, offsets = [], []
         for one in self._series:
-            if one.cutoff not in cache:
+            start = one.cutoff, one.step
+            if start not in cache:
                 labels = self._times(fh, one)
-                cache[one.cutoff] = labels, self._offsets(labels, one)
-            times.append(cache[one.cutoff][0])
-            offsets.append(cache[one.cutoff][1])
+                cache[start] = labels, self._offsets(labels, one)
+            times.append(cache[start][0])
+            offsets.append(cache[start][1])
         return times, offsets
 
     def _times(self, fh, one: GridSeries) -> pd.Index:
@@ -751,19 +595,19 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         if X is not None:
             self._check_exogenous(X)
         given = dict(iterate_series(X)) if X is not None else {}
-        return forecast(self._fitted_network(), self._series, offsets, given)
+        return forecast(self._fitted, self._series, offsets, given)
 
     def _check_exogenous(self, X):
         names = _names(X)
-        if not self._exogenous:
+        if not self._fitted.exogenous:
             raise ValueError(
                 f"X has the columns {list(names)}, but `fit` had no X; leave X out, or "
                 "fit with it"
             )
-        if names != self._exogenous:
+        if names != self._fitted.exogenous:
             raise ValueError(
                 f"X has the columns {list(names)}, but `fit` had "
-                f"{list(self._exogenous)}; give the same ones in the same order"
+                f"{list(self._fitted.exogenous)}; give the same ones in the same order"
             )
 
     @classmethod

@@ -28,10 +28,15 @@ class FittedNetwork(NamedTuple):
     Attributes
     ----------
     net : SequenceNet
+    history : skorch.history.History
+        Of the training with the validation part kept.
     window_length : int
         Number of past steps that a forecast reads.
     horizon : int
         Number of steps ahead that `residuals` were collected for.
+    batch_size, max_epochs : int
+    epoch_size : int or None
+        Number of windows in an epoch; None for all.
     exogenous : tuple of Hashable
         Names of the exogenous columns.
     residuals : ResidualQuantiles
@@ -39,8 +44,12 @@ class FittedNetwork(NamedTuple):
     """
 
     net: SequenceNet
+    history: Any
     window_length: int
     horizon: int
+    batch_size: int
+    max_epochs: int
+    epoch_size: int | None
     exogenous: tuple[Hashable, ...]
     residuals: ResidualQuantiles
 

@@ -32,7 +32,15 @@ _LOWEST_LR = 0.01
 
 
 class DivergenceError(ArithmeticError):
-    """Training diverged: the loss is no longer a finite number."""
+    """Training diverged: the loss is no longer a finite number.
+
+    Attributes
+    ----------
+    net : SequenceNet or None
+        The net, at its best weights so far.
+    """
+
+    net: SequenceNet | None = None
 
 
 class _StopTraining(Exception):

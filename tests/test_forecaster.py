@@ -13,6 +13,7 @@ from sktime.utils._testing.hierarchical import _make_hierarchical
 
 from sklrnn import RNNForecaster
 from sklrnn.batches import WindowDataset
+from sklrnn.data.windows import split_windows
 from sklrnn.network.cells.gru import GRU
 from sklrnn.training import DivergenceError
 
@@ -177,7 +178,13 @@ def test_gaps_that_appear_after_fit_are_not_learned_from():
         new = waves(180)[120:]
         new.iloc[:20] = np.nan
         stored = forecaster.update(new, update_params=False)._series[0]
-        windows = forecaster._windows(forecaster._series, False, None, 12)[0]
+        windows, _ = split_windows(
+            forecaster._series,
+            window_length=forecaster.window_length_,
+            horizon=12,
+            validation_fraction=None,
+            masked=False,
+        )
         windows.flat[~windows.observed.any(axis=1), :] += fill
         assert np.isnan(stored.values[120:140]).all()
         dataset = WindowDataset(
@@ -301,6 +308,22 @@ def test_rows_of_an_array_follow_those_known():
     expected.update(AIRLINE[120:130], update_params=False)
     assert isinstance(y_pred, np.ndarray)
     np.testing.assert_allclose(y_pred.ravel(), expected.predict(), rtol=1e-5)
+
+
+def test_a_failed_update_changes_nothing():
+    forecaster = quick().fit(AIRLINE[:120], fh=[1, 2])
+    before = forecaster.predict()
+    with pytest.raises(ValueError, match="infinite values"):
+        forecaster.update(AIRLINE[120:122] * np.inf, update_params=False)
+    pd.testing.assert_series_equal(forecaster.predict(), before)
+
+
+def test_rows_of_an_array_follow_timestamps_too():
+    forecaster = quick().fit(AIRLINE[:120], fh=[1, 2])
+    by_array = copy.deepcopy(forecaster)
+    by_array.update(AIRLINE[120:124].to_numpy(), update_params=False)
+    forecaster.update(AIRLINE[120:124], update_params=False)
+    pd.testing.assert_series_equal(by_array.predict(), forecaster.predict())
 
 
 def test_update_predict_knows_nothing_after_each_cutoff():

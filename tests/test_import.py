@@ -27,7 +27,16 @@ ROOMS_BELOW = {
     "training": {"batches", "data", "network", "registry"},
     "base": {"batches", "data", "network", "registry", "training"},
     "forecasting": {
+        "batches",
+        "calibration",
+        "data",
+        "network",
+        "registry",
+        "training",
+    },
+    "learning": {
         "base",
+        "forecasting",
         "batches",
         "calibration",
         "data",

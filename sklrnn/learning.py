@@ -1,0 +1,230 @@
+"""Learning to forecast: the network's shape, its training, calibration and refit."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from sklrnn.base import build_net, default_batch_size, default_epochs, train_net
+from sklrnn.calibration import ResidualQuantiles
+from sklrnn.data.tables import GridSeries
+from sklrnn.data.timegrid import season_length
+from sklrnn.data.windows import WindowSet, has_gaps, split_windows
+from sklrnn.forecasting import FittedNetwork, collect_residuals
+from sklrnn.network.assemble import ForecastNetwork
+from sklrnn.training import DivergenceError, SequenceNet, fresh_history
+
+_CALIBRATION_WINDOWS = 4000
+_CALIBRATION_VALUES = 4_000_000
+_VALIDATION_WINDOWS = 2000
+
+
+def learn(
+    params: Any,
+    series: list[GridSeries],
+    exogenous: tuple[Hashable, ...],
+    *,
+    steps_ahead: int,
+    seed: int,
+    start: FittedNetwork | None = None,
+    epochs: int | None = None,
+) -> FittedNetwork:
+    """Train a network on series and calibrate it.
+
+    The newest part of every series is kept to choose the number of epochs and to
+    calibrate; then, with ``params.refit``, a second network learns that long from
+    everything.
+
+    Parameters
+    ----------
+    params : RNNForecaster
+        Read for its parameters alone.
+    series : list of GridSeries
+    exogenous : tuple of Hashable
+        Names of the exogenous columns.
+    steps_ahead : int
+        How far forecasts are to reach; 0 if that is not known.
+    seed : int
+    start : FittedNetwork, optional
+        What to go on from; it is left as it is.
+    epochs : int, optional
+        Number of epochs; by default that of the parameters.
+
+    Raises
+    ------
+    DivergenceError
+        With the network, at its best weights so far, as ``error.net``.
+    """
+    if start is None:
+        window_length, horizon = _choose_shape(params, series, steps_ahead)
+        masked = has_gaps(series)
+    else:
+        window_length, horizon = start.window_length, start.horizon
+        masked = start.net.module_.masked
+    n_out = horizon if params.strategy == "direct" else 1
+
+    def windows(horizon: int, fraction: float | None) -> tuple:
+        return split_windows(
+            series,
+            window_length=window_length,
+            horizon=horizon,
+            validation_fraction=fraction,
+            masked=masked,
+        )
+
+    train_set, valid_set = windows(n_out, params.validation_fraction)
+    batch_size = params.batch_size or default_batch_size(len(train_set))
+    max_epochs, epoch_size = params.max_epochs, None
+    if max_epochs is None:
+        max_epochs, epoch_size = default_epochs(len(train_set), batch_size)
+    epochs = max_epochs if epochs is None else epochs
+
+    def new_net() -> SequenceNet:
+        if start is not None:
+            net = deepcopy(start.net)
+            fresh_history(net)
+            return net
+        shape = {
+            "n_targets": series[0].n_targets,
+            "n_exogenous": len(exogenous),
+            "masked": masked,
+            "horizon": n_out,
+            "normalize": params.normalize,
+        }
+        sizes = {"batch_size": batch_size, "max_epochs": max_epochs}
+        return build_net(params, ForecastNetwork, shape, **sizes, seed=seed)
+
+    net = new_net()
+    history = net.history_
+    _train(
+        net, train_set, valid_set, window_length, epochs, epoch_size, params.patience
+    )
+    sets = windows(horizon, params.validation_fraction)
+    residuals = _calibrate(net, sets, window_length, horizon)
+    if params.refit and valid_set is not None and epochs:
+        if params.patience is not None:
+            epochs = int(np.argmin(history[:, "valid_loss"])) + 1
+        net = new_net()
+        everything, _ = windows(n_out, None)
+        _train(net, everything, None, window_length, epochs, epoch_size, None)
+    return FittedNetwork(
+        net=net,
+        history=history,
+        window_length=window_length,
+        horizon=horizon,
+        batch_size=batch_size,
+        max_epochs=max_epochs,
+        epoch_size=epoch_size,
+        exogenous=exogenous,
+        residuals=residuals,
+    )
+
+
+def learn_on(fitted: FittedNetwork, series: list[GridSeries], epochs: int) -> None:
+    """Train a fitted network in place, on everything there is.
+
+    Its residuals stay: the network has seen the validation part since.
+    """
+    everything, _ = split_windows(
+        series,
+        window_length=fitted.window_length,
+        horizon=fitted.net.module_.horizon,
+        validation_fraction=None,
+        masked=fitted.net.module_.masked,
+    )
+    length, size = fitted.window_length, fitted.epoch_size
+    _train(fitted.net, everything, None, length, epochs, size, None)
+
+
+def check_start(
+    start: FittedNetwork, params: Any, n_targets: int, exogenous: tuple[Hashable, ...]
+) -> None:
+    """Check that a network trained before fits the data and parameters of now.
+
+    Raises
+    ------
+    ValueError
+        Naming what does not fit.
+    """
+    for name, before in (
+        ("window_length", start.window_length),
+        ("horizon", start.horizon),
+    ):
+        value = getattr(params, name)
+        if value is not None and value != before:
+            raise ValueError(
+                f"{name} is {value}, but the network to go on from was trained with "
+                f"{before}; keep it, or fit a new RNNForecaster"
+            )
+    module: Any = start.net.module_
+    if n_targets != module.n_targets:
+        raise ValueError(
+            f"y has {n_targets} columns, but the network to go on from was trained on "
+            f"{module.n_targets}"
+        )
+    if len(exogenous) != len(start.exogenous):
+        raise ValueError(
+            f"X has the columns {list(exogenous)}, but the network to go on from was "
+            f"trained with {list(start.exogenous)}"
+        )
+
+
+def _choose_shape(
+    params: Any, series: list[GridSeries], steps_ahead: int
+) -> tuple[int, int]:
+    """Return the window length and the horizon of a new network."""
+    longest = max(one.end for one in series)
+    season = season_length(series[0].step)
+    horizon = params.horizon
+    if horizon is None:
+        horizon = min(steps_ahead or season or 12, max(longest // 2, 1))
+    window_length = params.window_length
+    if window_length is None:
+        wanted = 2 * season if season else max(2 * horizon, 24)
+        window_length = min(wanted, max(longest // 3, 1))
+    return window_length, horizon
+
+
+def _train(
+    net: SequenceNet,
+    train_set: WindowSet,
+    valid_set: WindowSet | None,
+    window_length: int,
+    epochs: int,
+    epoch_size: int | None,
+    patience: int | None,
+) -> None:
+    if valid_set is not None:
+        valid_set = valid_set.thinned(_VALIDATION_WINDOWS)
+    try:
+        train_net(
+            net,
+            (train_set, valid_set),
+            window_length=window_length,
+            epochs=epochs,
+            epoch_size=epoch_size,
+            patience=patience,
+        )
+    except DivergenceError as error:
+        error.net = net
+        raise
+
+
+def _calibrate(
+    net: SequenceNet,
+    sets: tuple[WindowSet, WindowSet | None],
+    window_length: int,
+    horizon: int,
+) -> ResidualQuantiles:
+    """Collect the residuals on the validation part or, without one, on the rest."""
+    held_out = sets[1] or sets[0]
+    most = _CALIBRATION_VALUES // (horizon * net.module_.n_targets)
+    return collect_residuals(
+        net,
+        held_out.thinned(min(_CALIBRATION_WINDOWS, max(most, 100))),
+        window_length=window_length,
+        horizon=horizon,
+    )
