@@ -79,6 +79,14 @@ def check_params(estimator: Any) -> None:
         )
     if params["gradient_clip"] is not None:
         _check_real("gradient_clip", params["gradient_clip"], low=0.0, open_low=True)
+    for name in ("refit", "warm_start"):
+        if name in params and params[name] not in (True, False):
+            raise TypeError(f"{name} must be True or False, got {params[name]!r}")
+    if not isinstance(params["callbacks"], (list, tuple, type(None))):
+        raise TypeError(
+            "callbacks must be a list of skorch callbacks or None, got "
+            f"{params['callbacks']!r}"
+        )
     check_choice("schedule", params["schedule"], SCHEDULES)
     check_choice("direction", params["direction"], ("forward", "coupled"))
     if isinstance(params["optimizer"], str):

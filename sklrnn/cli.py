@@ -62,6 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _forecast(args: argparse.Namespace) -> None:
     """Backtest, forecast and draw: the command ``sklrnn forecast``."""
+    files = [args.data, args.out, args.plot]
+    real = [os.path.realpath(path) for path in files if path is not None]
+    if len(set(real)) < len(real):
+        raise ValueError(
+            "the table, --out and --plot must be different files, or one would "
+            "overwrite another"
+        )
     for path in (args.out, args.plot):
         _check_writable(path)
     if args.plot is not None:
@@ -280,7 +287,14 @@ def _check_drawable(path: Path) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Give a name to write to, and put the whole file in place of `path` after it."""
+    """Give a name to write to, and put the whole file in place of `path` after it.
+
+    A link is followed; what is not a regular file, such as a device, is written to.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        yield path
+        return
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part

@@ -71,12 +71,15 @@ class TableConvention:
 
         Integers that do not lie after the cutoff are row numbers, not times.
         """
+        if len(rows) == 0:
+            raise ValueError("X has no rows; give one for each time step to predict")
         index, cutoff = rows.index, self._cutoff
         if isinstance(cutoff, (pd.DatetimeIndex, pd.PeriodIndex)):
             timed = isinstance(index, type(cutoff))
         else:
             timed = pd.api.types.is_integer_dtype(index) and index[0] > cutoff[0]
-        if timed and index.is_monotonic_increasing:
+        if timed:
+            check_order(index, "X")
             return ForecastingHorizon(index, is_relative=False)
         return ForecastingHorizon(np.arange(1, len(rows) + 1), is_relative=True)
 
@@ -111,15 +114,11 @@ def accepts_sklearn_fit(fit: Callable) -> Callable:
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         if len(args) != 2 or args[1] is None or kwargs.get("fh") is not None:
             return fit(self, *args, **kwargs)
-        shapes = dimensions(args[0]), dimensions(args[1])
-        if shapes == (2, 1):
+        if _is_sklearn_order("fit", *args):
+            unknown = sorted(set(kwargs) - {"fh"})
+            if unknown:
+                raise TypeError(f"fit(X, y) takes no further arguments, got {unknown}")
             return self._fit_table(*args)
-        if shapes == (2, 2):
-            raise TypeError(
-                "fit got two two-dimensional arguments by position, and cannot tell "
-                "sktime's fit(y, X) from scikit-learn's fit(X, y); use the keywords "
-                "y= and X= (or, for scikit-learn's order, a one-dimensional y)"
-            )
         return fit(self, *args, **kwargs)
 
     return wrapper
@@ -148,14 +147,27 @@ def accepts_sklearn_score(score: Callable) -> Callable:
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         if len(args) > 2 or kwargs.get("fh") is not None:
             return score(self, *args, **kwargs)
-        if len(args) == 2 and (dimensions(args[0]), dimensions(args[1])) == (2, 1):
-            return self._score_table(X=args[0], y=args[1])
+        if self._fh is None and len(args) == 2 and args[1] is not None:
+            if _is_sklearn_order("score", *args):
+                return self._score_table(X=args[0], y=args[1])
         if self._fh is not None:
             return score(self, *args, **kwargs)
         names = dict(zip(("y", "X"), args, strict=False)) | kwargs
         return self._score_table(**{k: v for k, v in names.items() if k != "fh"})
 
     return wrapper
+
+
+def _is_sklearn_order(method: str, first: Any, second: Any) -> bool:
+    """Tell whether two arguments by position are (X, y); refuse to guess."""
+    shapes = dimensions(first), dimensions(second)
+    if shapes == (2, 2):
+        raise TypeError(
+            f"{method} got two two-dimensional arguments by position, and cannot tell "
+            f"sktime's {method}(y, X) from scikit-learn's {method}(X, y); use the "
+            "keywords y= and X= (or, for scikit-learn's order, a one-dimensional y)"
+        )
+    return shapes == (2, 1)
 
 
 def dimensions(data: Any) -> int | None:
@@ -180,22 +192,41 @@ def is_table(data: Any) -> bool:
 def align_table(X: Any, y: Any) -> tuple[pd.DataFrame, pd.Series]:
     """Turn scikit-learn's X and y, whose rows go together, into frames on one index.
 
-    The times are those of y, else those of X, else 0, 1, 2, ...
+    Dates of y or X are the times; without dates integers that do not simply count the
+    rows; else the times are 0, 1, 2, ...
 
     Raises
     ------
     ValueError
-        If X and y do not have the same number of rows.
+        If X and y do not have the same number of rows or the same dates, or if the
+        rows are not in the order of time.
     """
     if len(X) != len(y):
         raise ValueError(f"X has {len(X)} rows and y has {len(y)}; they must match")
-    index = pd.RangeIndex(len(y))
-    for data in (X, y):
-        if has_times(data):
-            index = data.index
+    index: pd.Index = pd.RangeIndex(len(y))
+    dated = [data for data in (y, X) if _has_dates(data)]
+    counted = [data for data in (y, X) if has_times(data)]
+    if len(dated) == 2 and not dated[0].index.equals(dated[1].index):
+        raise ValueError(
+            f"X and y have different times: X starts at {X.index[0]}, y at {y.index[0]}"
+        )
+    if dated:
+        index = dated[0].index
+    elif counted:
+        index = counted[0].index
+    check_order(index, "X and y")
     frame = table(X).set_axis(index, axis=0)
     name = y.name if isinstance(y, pd.Series) else None
     return frame, pd.Series(np.asarray(y, dtype=np.float64), index=index, name=name)
+
+
+def check_order(index: pd.Index, name: str) -> None:
+    """Raise a ValueError unless times come in order."""
+    if not index.is_monotonic_increasing:
+        raise ValueError(
+            f"the rows of {name} are time steps and must be in the order of time; sort "
+            "them by their index, or reset the index if it means nothing"
+        )
 
 
 def table(X: Any) -> pd.DataFrame:
@@ -206,8 +237,10 @@ def table(X: Any) -> pd.DataFrame:
 def has_times(data: Any) -> bool:
     """Tell whether data carries an index that can be a time index."""
     index = getattr(data, "index", None)
-    if not isinstance(index, pd.Index) or not index.is_monotonic_increasing:
-        return False
-    return isinstance(
-        index, (pd.DatetimeIndex, pd.PeriodIndex)
-    ) or pd.api.types.is_integer_dtype(index)
+    return _has_dates(data) or (
+        isinstance(index, pd.Index) and pd.api.types.is_integer_dtype(index)
+    )
+
+
+def _has_dates(data: Any) -> bool:
+    return isinstance(getattr(data, "index", None), (pd.DatetimeIndex, pd.PeriodIndex))

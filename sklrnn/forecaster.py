@@ -14,7 +14,7 @@ from sklrnn.base import check_choice, check_params
 from sklrnn.data.tables import GridSeries, iterate_series, read_series, to_float
 from sklrnn.data.timegrid import infer_step, positions
 from sklrnn.forecasting import forecast
-from sklrnn.learning import check_start, learn, learn_on
+from sklrnn.learning import check_start, check_targets, learn, learn_on
 from sklrnn.training import DivergenceError, draw_seed
 
 STRATEGIES = ("direct", "recursive")
@@ -111,9 +111,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     callbacks : list of skorch callbacks or None, default=None
         Passed to the skorch net as they are.
     warm_start : bool, default=False
-        Whether `fit` starts from the weights of the previous `fit`; window, horizon
-        and network must then stay as they were.
-    random_state : int, RandomState or None, default=None
+        Whether `fit` starts from the weights of the previous `fit`, and the optimiser
+        from its state; window, horizon and network must then stay as they were.
+    random_state : int, numpy generator or None, default=None
         Makes results repeatable. Global generators are left alone.
     verbose : int, default=0
         1 prints skorch's table of epochs.
@@ -384,6 +384,16 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         fh = ForecastingHorizon(np.arange(1, n_steps + 1), is_relative=True)
         return fh.to_absolute_index(self._cutoff)
 
+    def set_params(self, **params):
+        """Set parameters; what was pretrained stays.
+
+        Returns
+        -------
+        self : RNNForecaster
+        """
+        # sktime's own starts anew, and with it a search over `fine_tune_epochs`.
+        return self._set_params_at("pretrained", params)
+
     def reset(self):
         """Forget everything but the parameters, as sktime's `fit` does first.
 
@@ -444,11 +454,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 f"y needs at least 2 time steps to learn from, got {longest}"
             )
         if start is not None:
-            check_start(start, self, y.shape[1], _names(X))
+            check_start(start, self, _names(y), _names(X))
         try:
             fitted = learn(
                 self,
                 series,
+                _names(y),
                 _names(X),
                 steps_ahead=self._steps_ahead(fh, series),
                 seed=seed,
@@ -461,6 +472,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         return series, fitted
 
     def _update(self, y, X=None, update_params=True):
+        check_targets(self._fitted, _names(y))
         if X is not None:
             self._check_exogenous(X)
         exogenous = dict(iterate_series(X)) if X is not None else {}

@@ -37,8 +37,10 @@ class FittedNetwork(NamedTuple):
     batch_size, max_epochs : int
     epoch_size : int or None
         Number of windows in an epoch; None for all.
-    exogenous : tuple of Hashable
-        Names of the exogenous columns.
+    targets, exogenous : tuple of Hashable
+        Names of the columns.
+    architecture : dict
+        The parameters that the network was built by.
     residuals : ResidualQuantiles
         In standardised units.
     """
@@ -50,7 +52,9 @@ class FittedNetwork(NamedTuple):
     batch_size: int
     max_epochs: int
     epoch_size: int | None
+    targets: tuple[Hashable, ...]
     exogenous: tuple[Hashable, ...]
+    architecture: dict[str, Any]
     residuals: ResidualQuantiles
 
 
@@ -213,10 +217,11 @@ def _known_future(
     wanted = one.end - 1 + offset[offset > 0]
     missing = wanted[~present[wanted]]
     if len(missing):
+        where = "" if one.key is None else f" of series {one.key!r}"
         raise ValueError(
-            f"X lacks {len(missing)} of the {len(wanted)} rows to forecast, the first "
-            f"of them {missing[0] - one.end + 1} steps after the cutoff {one.cutoff}; "
-            "`fit` had X, so give its values there (NaN where unknown)"
+            f"X lacks {len(missing)} of the {len(wanted)} rows to forecast{where}, the "
+            f"first of them {missing[0] - one.end + 1} steps after the cutoff "
+            f"{one.cutoff}; `fit` had X, so give its values there (NaN where unknown)"
         )
     low = int(ends.min())
     last, gap = last_observed(rows, low)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
-from sklrnn.base import build_net, default_batch_size, default_epochs, train_net
+from sklrnn.base import (
+    LAYER_PARAMS,
+    build_net,
+    default_batch_size,
+    default_epochs,
+    train_net,
+)
 from sklrnn.calibration import ResidualQuantiles
 from sklrnn.data.tables import GridSeries
 from sklrnn.data.timegrid import season_length
 from sklrnn.data.windows import WindowSet, has_gaps, split_windows
 from sklrnn.forecasting import FittedNetwork, collect_residuals
 from sklrnn.network.assemble import ForecastNetwork
-from sklrnn.training import DivergenceError, SequenceNet, fresh_history
+from sklrnn.training import DivergenceError, SequenceNet, take_over
 
 _CALIBRATION_WINDOWS = 4000
 _CALIBRATION_VALUES = 4_000_000
@@ -25,6 +30,7 @@ _VALIDATION_WINDOWS = 2000
 def learn(
     params: Any,
     series: list[GridSeries],
+    targets: tuple[Hashable, ...],
     exogenous: tuple[Hashable, ...],
     *,
     steps_ahead: int,
@@ -43,8 +49,8 @@ def learn(
     params : RNNForecaster
         Read for its parameters alone.
     series : list of GridSeries
-    exogenous : tuple of Hashable
-        Names of the exogenous columns.
+    targets, exogenous : tuple of Hashable
+        Names of the columns.
     steps_ahead : int
         How far forecasts are to reach; 0 if that is not known.
     seed : int
@@ -83,10 +89,6 @@ def learn(
     epochs = max_epochs if epochs is None else epochs
 
     def new_net() -> SequenceNet:
-        if start is not None:
-            net = deepcopy(start.net)
-            fresh_history(net)
-            return net
         shape = {
             "n_targets": series[0].n_targets,
             "n_exogenous": len(exogenous),
@@ -95,7 +97,10 @@ def learn(
             "normalize": params.normalize,
         }
         sizes = {"batch_size": batch_size, "max_epochs": max_epochs}
-        return build_net(params, ForecastNetwork, shape, **sizes, seed=seed)
+        net = build_net(params, ForecastNetwork, shape, **sizes, seed=seed)
+        if start is not None:
+            take_over(net, start.net)
+        return net
 
     net = new_net()
     history = net.history_
@@ -118,7 +123,9 @@ def learn(
         batch_size=batch_size,
         max_epochs=max_epochs,
         epoch_size=epoch_size,
+        targets=targets,
         exogenous=exogenous,
+        architecture=_architecture(params),
         residuals=residuals,
     )
 
@@ -140,7 +147,10 @@ def learn_on(fitted: FittedNetwork, series: list[GridSeries], epochs: int) -> No
 
 
 def check_start(
-    start: FittedNetwork, params: Any, n_targets: int, exogenous: tuple[Hashable, ...]
+    start: FittedNetwork,
+    params: Any,
+    targets: tuple[Hashable, ...],
+    exogenous: tuple[Hashable, ...],
 ) -> None:
     """Check that a network trained before fits the data and parameters of now.
 
@@ -159,17 +169,39 @@ def check_start(
                 f"{name} is {value}, but the network to go on from was trained with "
                 f"{before}; keep it, or fit a new RNNForecaster"
             )
-    module: Any = start.net.module_
-    if n_targets != module.n_targets:
-        raise ValueError(
-            f"y has {n_targets} columns, but the network to go on from was trained on "
-            f"{module.n_targets}"
-        )
-    if len(exogenous) != len(start.exogenous):
+    for name, value in _architecture(params).items():
+        if value != start.architecture[name]:
+            raise ValueError(
+                f"{name} is {value!r}, but the network to go on from was built with "
+                f"{start.architecture[name]!r}; keep it, or fit a new RNNForecaster"
+            )
+    check_targets(start, targets)
+    if exogenous != start.exogenous:
         raise ValueError(
             f"X has the columns {list(exogenous)}, but the network to go on from was "
-            f"trained with {list(start.exogenous)}"
+            f"trained with {list(start.exogenous)}, in this order"
         )
+
+
+def check_targets(start: FittedNetwork, targets: tuple[Hashable, ...]) -> None:
+    """Check the columns of y; the name of a single one does not matter.
+
+    Raises
+    ------
+    ValueError
+        If the columns, or their order, are not those that the network knows.
+    """
+    known = start.targets
+    if len(targets) != len(known) or (len(known) > 1 and targets != known):
+        raise ValueError(
+            f"y has the columns {list(targets)}, but the network was trained on "
+            f"{list(known)}; give the same ones in the same order"
+        )
+
+
+def _architecture(params: Any) -> dict[str, Any]:
+    names = [name for name in LAYER_PARAMS if name != "dropout"]
+    return {n: getattr(params, n) for n in (*names, "strategy", "normalize")}
 
 
 def _choose_shape(

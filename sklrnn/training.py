@@ -6,13 +6,13 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
-from skorch.history import History
 from torch import Tensor
 
 from sklrnn.batches import Batches, WindowDataset
@@ -408,15 +408,29 @@ def suitable_threads(hidden_size: int) -> Iterator[None]:
         _threads.leave()
 
 
-def draw_seed(random_state: int | np.random.RandomState | None) -> int:
+def draw_seed(random_state: Any) -> int:
     """Draw a seed; None gives a fresh one and leaves numpy's global state alone."""
     if random_state is None:
-        return int(np.random.default_rng().integers(2**31))
+        random_state = np.random.default_rng()
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, bool) or not hasattr(random_state, "__index__"):
+        raise TypeError(
+            "random_state must be an integer, a numpy generator or None, got "
+            f"{random_state!r}"
+        )
     return int(random_state)
 
 
-def fresh_history(net: SequenceNet) -> None:
-    """Forget the epochs of earlier trainings."""
-    net.history_ = History()
+def take_over(net: SequenceNet, start: SequenceNet) -> None:
+    """Give a net the weights of another and, of the same optimiser, its moments."""
+    net.module_.load_state_dict(start.module_.state_dict())
+    if type(net.optimizer_) is not type(start.optimizer_):
+        return
+    own = [dict(group, params=None) for group in net.optimizer_.param_groups]
+    net.optimizer_.load_state_dict(deepcopy(start.optimizer_.state_dict()))
+    # The learning rate and the weight decay are those asked for now.
+    for group, settings in zip(net.optimizer_.param_groups, own, strict=True):
+        group.update({k: v for k, v in settings.items() if k != "params"})

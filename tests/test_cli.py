@@ -304,6 +304,32 @@ def test_horizon_longer_than_the_data_allows(fails, csv, horizon, backtest):
     assert f"needs at least {needed} steps" in fails(csv, *args)
 
 
+def test_one_file_does_not_overwrite_another(fails, csv, tmp_path):
+    same = tmp_path / "same.png"
+    for files in (("--out", csv), ("--out", same, "--plot", same)):
+        before = csv.read_text()
+        message = fails(csv, "--target", "load", "--horizon", 3, *files)
+        assert "must be different files" in message
+        assert csv.read_text() == before
+
+
+def test_links_are_followed_and_devices_stay(csv, tmp_path):
+    args = ("--target", "load", "--horizon", 3, "--backtest", 0, "--max-epochs", 1)
+    link, real = tmp_path / "link.csv", tmp_path / "real.csv"
+    link.symlink_to(real)
+    assert run(csv, *args, "--out", link) == 0
+    assert link.is_symlink() and len(pd.read_csv(real)) == 3
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run(csv, *args, "--out", pipe) == 0
+        assert os.read(reader, 1000).startswith(b"time,forecast")
+        assert pipe.is_fifo()
+    finally:
+        os.close(reader)
+
+
 def test_too_few_exogenous_rows(fails, csv, with_future):
     args = ("--target", "load", "--exog", "price", "--horizon")
     assert "but only 0 rows with them follow" in fails(csv, *args, 3)

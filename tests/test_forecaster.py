@@ -310,6 +310,48 @@ def test_rows_of_an_array_follow_those_known():
     np.testing.assert_allclose(y_pred.ravel(), expected.predict(), rtol=1e-5)
 
 
+def test_columns_are_known_by_name():
+    y = waves()
+    forecaster = quick().fit(y[:100], fh=[1])
+    for wrong in (y[["b", "a"]], y.assign(c=1.0)):
+        with pytest.raises(ValueError, match=r"trained on \['a', 'b'\]; give the same"):
+            forecaster.update(wrong[100:], update_params=False)
+    index = pd.MultiIndex.from_product([["p", "q"], range(60)])
+    panel = pd.DataFrame({"a": np.arange(120.0), "b": 1.0}, index=index)
+    pretrained = quick().pretrain(panel)
+    with pytest.raises(ValueError, match=r"y has the columns \['b', 'a'\]"):
+        pretrained.fit(y=y[["b", "a"]])
+
+
+def test_what_was_pretrained_survives_set_params():
+    y = _make_hierarchical((5,), min_timepoints=40, max_timepoints=40, random_state=0)
+    forecaster = quick().pretrain(y, fh=[1]).set_params(fine_tune_epochs=2)
+    assert forecaster.state == "pretrained"
+    assert len(forecaster.fit(AIRLINE, fh=[1]).history_) == 2
+    with pytest.raises(ValueError, match="hidden_size is 9, but the network"):
+        forecaster.set_params(hidden_size=9).fit(AIRLINE, fh=[1])
+
+
+def test_a_warm_start_obeys_the_parameters_of_now():
+    forecasts = []
+    for lr in (1e-9, 1e-2):
+        forecaster = quick(warm_start=True).fit(AIRLINE, fh=[1])
+        forecaster.set_params(lr=lr, weight_decay=0.0).fit(AIRLINE, fh=[1])
+        assert forecaster.net_.optimizer_.param_groups[0]["weight_decay"] == 0.0
+        forecasts.append(forecaster.predict().iloc[0])
+    assert forecasts[0] != forecasts[1]
+    with pytest.raises(ValueError, match="strategy is 'recursive', but the network"):
+        forecaster.set_params(strategy="recursive").fit(AIRLINE, fh=[1])
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-200])
+def test_values_of_any_size(size):
+    y = pd.Series(size * (2 + np.sin(np.arange(60) / 3)))
+    y_pred = quick().fit(y, fh=[1, 2]).predict() / size
+    expected = quick().fit(y / size, fh=[1, 2]).predict()
+    np.testing.assert_allclose(y_pred, expected, rtol=1e-4)
+
+
 def test_a_failed_update_changes_nothing():
     forecaster = quick().fit(AIRLINE[:120], fh=[1, 2])
     before = forecaster.predict()
@@ -563,7 +605,18 @@ def test_bad_values_are_named(params, message):
         quick(**params).fit(AIRLINE)
 
 
-@pytest.mark.parametrize("name", ["hidden_size", "window_length", "lr", "cell_params"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hidden_size",
+        "window_length",
+        "lr",
+        "cell_params",
+        "callbacks",
+        "refit",
+        "random_state",
+    ],
+)
 def test_bad_types_are_named(name):
     with pytest.raises(TypeError, match=f"{name} must be"):
         quick(**{name: "many"}).fit(AIRLINE)

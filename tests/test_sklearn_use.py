@@ -169,3 +169,41 @@ def test_tags():
     assert is_regressor(quick())
     target = TransformedTargetRegressor(quick(), transformer=StandardScaler())
     assert target.fit(X, Y).predict(X[:3]).shape == (3,)
+
+
+def test_rows_out_of_order_are_refused():
+    index = pd.date_range("2024-01-01", periods=150, freq="D")
+    frame, series = pd.DataFrame(X, index), pd.Series(Y, index)
+    with pytest.raises(ValueError, match="must be in the order of time"):
+        quick().fit(frame[::-1], series[::-1])
+    forecaster = quick().fit(frame[:130], series[:130])
+    with pytest.raises(ValueError, match="must be in the order of time"):
+        forecaster.predict(frame[130:][::-1])
+    with pytest.raises(ValueError, match="X and y have different times"):
+        quick().fit(frame[:100], series[50:])
+    with pytest.raises(ValueError, match="X has no rows"):
+        forecaster.predict(frame[:0])
+
+
+def test_dates_of_x_outrank_row_numbers_of_y():
+    index = pd.date_range("2024-01-01", periods=150, freq="D")
+    frame = pd.DataFrame(X, index)
+    by_series = quick().fit(frame[:130], pd.Series(Y[:130]))
+    by_array = quick().fit(frame[:130], Y[:130])
+    assert by_series.cutoff[0] == by_array.cutoff[0] == index[129]
+
+
+def test_gaps_in_daily_dates():
+    index = pd.date_range("2024-01-01", periods=150, freq="D")
+    frame, series = pd.DataFrame(X, index), pd.Series(Y, index)
+    kept = np.r_[0:60, 70:130]
+    forecaster = quick().fit(frame.iloc[kept], series.iloc[kept])
+    assert forecaster.predict(frame[130:]).shape == (20,)
+    assert np.isfinite(cross_val_score(quick(), frame, series, cv=3)).all()
+
+
+def test_further_arguments_are_refused():
+    with pytest.raises(TypeError, match="takes no further arguments.*sample_weight"):
+        quick().fit(X, Y, sample_weight=Y)
+    with pytest.raises(TypeError, match="score got two two-dimensional"):
+        quick().fit(X, Y).score(X, X)

@@ -221,15 +221,20 @@ def _standardisation(
     for part in columns:
         at = slice(start, start + part.shape[1])
         mask = ~np.isnan(part)
+        part = np.where(mask, part, 0.0)
         n_seen = np.maximum(mask.sum(axis=0), 1)
-        center[at] = np.where(mask, part, 0.0).sum(axis=0) / n_seen
-        deviation = np.where(mask, part - center[at], 0.0)
-        scale[at] = np.sqrt(np.mean(deviation**2, axis=0) * len(part) / n_seen)
+        # Relative to the largest value: squares of large values overflow.
+        size = np.abs(part).max(axis=0)
+        size[size == 0] = 1.0
+        part = part / size
+        mean = part.sum(axis=0) / n_seen
+        square = np.where(mask, part - mean, 0.0) ** 2
+        deviation = np.sqrt(square.sum(axis=0) / n_seen)
+        # A column that rounding alone moves is constant: dividing by that noise would
+        # blow the first real change up.
+        center[at] = mean * size
+        scale[at] = np.where(deviation > 1e-9, deviation * size, 1.0)
         start = at.stop
-    # A column that rounding alone moves is constant: dividing by that noise would
-    # blow the first real change up.
-    constant = scale <= 1e-9 * np.maximum(np.abs(center), 1e-9)
-    scale[constant] = 1.0
     return center, scale
 
 

@@ -36,6 +36,11 @@ def infer_step(index: pd.Index) -> Step | None:
     if isinstance(index, pd.PeriodIndex):
         return index.freq
     if not isinstance(index, pd.DatetimeIndex):
+        if not pd.api.types.is_integer_dtype(index):
+            raise TypeError(
+                "the time index must hold integers, periods or timestamps, got "
+                f"{index.dtype}"
+            )
         return 1
     if index.freq is not None:
         return index.freq
@@ -125,4 +130,6 @@ def _irregular_step(index: pd.DatetimeIndex) -> pd.offsets.BaseOffset:
         if count >= 1 and abs(median / unit - count) < 0.05 * count:
             median = count * unit
             break
+    if median % _DAY == pd.Timedelta(0):
+        return pd.offsets.Day(median // _DAY)
     return pd.tseries.frequencies.to_offset(median)
