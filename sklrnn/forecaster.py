@@ -89,10 +89,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     batch_size : int or None, default=None
         Number of windows in a batch. None: a hundredth of the windows, from 16 to 128.
     validation_fraction : float or None, default=0.2
-        Newest share of every series that is kept to choose the best epoch and to
-        calibrate intervals. With None or 0 nothing is kept: the epoch of the lowest
-        training loss is used and intervals rest on training residuals, which are too
-        small.
+        Newest share of every series, counted in steps with an observed target, that
+        is kept to choose the best epoch and to calibrate intervals. With None or 0
+        nothing is kept: the epoch of the lowest training loss is used and intervals
+        rest on training residuals, which are too small.
     patience : int or None, default=20
         Training stops after this many epochs without improvement and goes back to
         the best weights. None: all epochs are run and the last weights kept.
@@ -145,8 +145,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     Every step of a direct forecast is computed from the state at the newest
     observation. Missing values enter as the last value seen, a mask and the time since
     it was seen; they are never scored. The loss is the mean squared error over
-    observed entries. In-sample forecasts are one-step forecasts from all that came
-    before.
+    observed entries. Timestamps may leave steps out; those of months, quarters and
+    years are known as such by their first or last days (for others, such as the 15th
+    of every month, use a PeriodIndex). In-sample forecasts are one-step forecasts from
+    all that came before.
 
     Intervals, quantiles, variances and distributions come from the residuals on the
     validation part, per step ahead (split-conformal; see
