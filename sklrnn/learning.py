@@ -184,15 +184,16 @@ def check_start(
 
 
 def check_targets(start: FittedNetwork, targets: tuple[Hashable, ...]) -> None:
-    """Check the columns of y; the name of a single one does not matter.
+    """Check the columns of y; names that the network does not know go by position.
 
     Raises
     ------
     ValueError
-        If the columns, or their order, are not those that the network knows.
+        If there are more or fewer, or if one has the name of another.
     """
     known = start.targets
-    if len(targets) != len(known) or (len(known) > 1 and targets != known):
+    moved = [n for n, k in zip(targets, known, strict=False) if n != k and n in known]
+    if len(targets) != len(known) or moved:
         raise ValueError(
             f"y has the columns {list(targets)}, but the network was trained on "
             f"{list(known)}; give the same ones in the same order"
