@@ -192,8 +192,8 @@ def is_table(data: Any) -> bool:
 def align_table(X: Any, y: Any) -> tuple[pd.DataFrame, pd.Series]:
     """Turn scikit-learn's X and y, whose rows go together, into frames on one index.
 
-    Dates of y or X are the times; without dates integers that do not simply count the
-    rows; else the times are 0, 1, 2, ...
+    Dates of y or X are the times; without dates an index of integers, y's before X's;
+    else the times are 0, 1, 2, ...
 
     Raises
     ------

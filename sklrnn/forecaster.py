@@ -402,11 +402,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         What scikit-learn's Pipeline has put here for its callbacks stays, and so does
         what a warm start goes on from.
         """
-        kept: dict[str, Any] = {
-            name: self.__dict__[name]
-            for name in ("_parent_callback_ctx", "_previous")
-            if name in self.__dict__
-        }
+        names = ("_parent_callback_ctx", *(["_previous"] if self.warm_start else []))
+        kept = {n: self.__dict__[n] for n in names if n in self.__dict__}
         if self.warm_start and "_fitted" in self.__dict__:
             kept["_previous"] = self._fitted
         super().reset()

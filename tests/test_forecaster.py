@@ -332,6 +332,13 @@ def test_what_was_pretrained_survives_set_params():
         forecaster.set_params(hidden_size=9).fit(AIRLINE, fh=[1])
 
 
+def test_a_warm_start_can_be_called_off():
+    forecaster = quick(warm_start=True).fit(AIRLINE, fh=[1]).set_params(lr=1e-2)
+    anew = forecaster.set_params(warm_start=False, lr=5e-3).fit(AIRLINE, fh=[1])
+    expected = quick().fit(AIRLINE, fh=[1]).predict()
+    pd.testing.assert_series_equal(anew.predict(), expected)
+
+
 def test_a_warm_start_obeys_the_parameters_of_now():
     forecasts = []
     for lr in (1e-9, 1e-2):
