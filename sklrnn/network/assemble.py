@@ -2,47 +2,105 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from sklrnn import registry
-from sklrnn.network.cells.base import Cell, State
-from sklrnn.network.directions import Coupled, Forward
+from sklrnn.network.cells.base import Cell, State, takes
+from sklrnn.network.decoupled import Decoupled
+from sklrnn.network.directions import Branch, Coupled, Forward
 from sklrnn.network.heads import ForecastHead
 from sklrnn.network.layers import RecurrentLayers
 
 _SMALLEST_VARIANCE = 1e-5
 
 
-def build_layers(
-    input_size: int,
-    *,
-    cell: str | type[Cell],
-    cell_params: dict[str, Any] | None,
-    hidden_size: int,
-    num_layers: int,
-    direction: str,
-    fusion: str | type[nn.Module],
-    fusion_params: dict[str, Any] | None,
-    dropout: float,
-) -> RecurrentLayers:
+class LayerParams(TypedDict):
+    """The parameters of an estimator that describe recurrent layers."""
+
+    cell: str | type[Cell]
+    cell_params: dict[str, Any] | None
+    hidden_size: int
+    num_layers: int
+    direction: str
+    fusion: str | type[nn.Module]
+    fusion_params: dict[str, Any] | None
+    dropout: float
+    recurrent_dropout: float
+    layer_norm: bool
+    bptt_steps: int | None
+    matching_weight: float
+    matching_schedule: str
+
+
+class Rows(NamedTuple):
+    """What the rows of the input sequences hold, and how many there are."""
+
+    n_channels: int
+    n_targets: int
+    masked: bool
+    window_length: int | None
+
+
+def build_encoder(
+    params: LayerParams, rows: Rows
+) -> RecurrentLayers | Decoupled:
     """Build the recurrent layers that an estimator's parameters describe."""
-    cell_class = registry.find_cell(cell)
+    if params["direction"] != "decoupled":
+        return _build_layers(params, rows, params["direction"])
+    forward_layers = _build_layers(params, rows, "forward")
+    # Drawn apart, so that the forward branch starts as it would without a teacher.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch.initial_seed() + 1)
+        return Decoupled(
+            forward_layers,
+            _build_layers(params, rows, "forward"),
+            _build_fusion(params),
+            n_targets=rows.n_targets,
+            matching_weight=params["matching_weight"],
+            matching_schedule=params["matching_schedule"],
+        )
+
+
+def _build_layers(params: LayerParams, rows: Rows, direction: str) -> RecurrentLayers:
+    cell_class = registry.find_cell(params["cell"])
     layers: list[Forward | Coupled] = []
-    for _ in range(num_layers):
-        cells = [
-            cell_class(input_size, hidden_size, **(cell_params or {}))
-            for _ in range(1 if direction == "forward" else 2)
-        ]
+    input_size = rows.n_channels
+    for number in range(params["num_layers"]):
+        offers = {
+            "layer_norm": params["layer_norm"],
+            "n_targets": rows.n_targets,
+            "masked": rows.masked and number == 0,
+            "window_length": rows.window_length if number == 0 else 1,
+        }
+        keywords = {name: v for name, v in offers.items() if takes(cell_class, name)}
+        if params["layer_norm"] and "layer_norm" not in keywords:
+            raise ValueError(
+                f"layer_norm must be False with the cell {cell_class.__name__}, which "
+                "has no gates to normalise"
+            )
+        keywords |= params["cell_params"] or {}
+
+        def branch(size: int = input_size, keywords: dict = keywords) -> Branch:
+            return Branch(
+                cell_class(size, params["hidden_size"], **keywords),
+                recurrent_dropout=params["recurrent_dropout"],
+                bptt_steps=params["bptt_steps"],
+            )
+
         if direction == "forward":
-            layers.append(Forward(cells[0]))
+            layers.append(Forward(branch()))
         else:
-            join = registry.find_fusion(fusion)(hidden_size, **(fusion_params or {}))
-            layers.append(Coupled(cells[0], cells[1], join))
+            layers.append(Coupled(branch(), branch(), _build_fusion(params)))
         input_size = layers[-1].output_size
-    return RecurrentLayers(layers, dropout)
+    return RecurrentLayers(layers, params["dropout"])
+
+
+def _build_fusion(params: LayerParams) -> nn.Module:
+    fusion_class = registry.find_fusion(params["fusion"])
+    return fusion_class(params["hidden_size"], **(params["fusion_params"] or {}))
 
 
 class Carry(NamedTuple):
@@ -61,13 +119,18 @@ class ForecastNetwork(nn.Module):
     masked : bool
         Whether the input rows hold the mask and the time since last seen after the
         values, as `sklrnn.data.windows.channels` writes them.
-    horizon : int
+    window_length, horizon : int
     normalize : {"standard", "window", "last"} or None
         "window" takes each window's mean out and divides by its standard deviation,
         "last" takes its last value out; the forecast gets them back. Deviations are
         those of reversible instance normalisation (Kim et al. 2022, equation 1).
     **layers
-        As `build_layers` takes them.
+        As `LayerParams` lists them.
+
+    Attributes
+    ----------
+    phase : {"backward", "forward"} or None
+        What is being trained, where that is not everything at once.
 
     References
     ----------
@@ -81,6 +144,7 @@ class ForecastNetwork(nn.Module):
         n_targets: int,
         n_exogenous: int,
         masked: bool,
+        window_length: int,
         horizon: int,
         normalize: str | None,
         **layers: Any,
@@ -94,10 +158,102 @@ class ForecastNetwork(nn.Module):
         self.hidden_size = layers["hidden_size"]
         n_columns = n_targets + n_exogenous
         self.n_channels = n_columns * (3 if masked else 1)
-        self.encoder = build_layers(self.n_channels, **layers)
+        rows = Rows(self.n_channels, n_targets, masked, window_length)
+        self.encoder = build_encoder(LayerParams(**layers), rows)
         self.head = ForecastHead(
             self.encoder.output_size, horizon, n_targets, n_exogenous
         )
+        self.phase: str | None = None
+
+    @property
+    def phases(self) -> tuple[str | None, ...]:
+        """The parts of the training, in order."""
+        decoupled = isinstance(self.encoder, Decoupled)
+        return ("backward", "forward") if decoupled else (None,)
+
+    def begin(self, phase: str | None) -> None:
+        """Begin a part of the training: freeze what does not learn in it."""
+        self.phase = phase
+        if isinstance(self.encoder, Decoupled):
+            self.requires_grad_(phase == "forward")
+            for weight in self.encoder.teacher_parameters():
+                weight.requires_grad_(phase == "backward")
+
+    def gradient_groups(self) -> list[list[nn.Parameter]]:
+        """Return the weights whose gradients are clipped together."""
+        if not isinstance(self.encoder, Decoupled):
+            return [list(self.parameters())]
+        # What reconstruction needs must not hold the forward branch's steps back.
+        offline = list(self.encoder.offline_parameters())
+        apart = {id(weight) for weight in offline}
+        return [[w for w in self.parameters() if id(w) not in apart], offline]
+
+    def loss(
+        self,
+        criterion: nn.Module,
+        inputs: dict[str, Tensor],
+        scored: tuple[Tensor, Tensor | None],
+        progress: float,
+    ) -> tuple[Tensor, Tensor]:
+        """Score a batch, with all that the current phase of the training is to learn.
+
+        Parameters
+        ----------
+        criterion : nn.Module
+            Takes prediction, target and mask.
+        inputs : dict of Tensor
+            "past" and "future", as `forward` takes them; to train a decoupled network
+            also "ahead", the rows that follow the past, of shape (batch, horizon,
+            n_channels), and "lengths", how many rows there are in all.
+        scored : tuple of Tensor
+            Target and mask.
+        progress : float
+            Share of the training that is done, from 0 to 1.
+
+        Returns
+        -------
+        loss : Tensor, scalar
+        prediction : Tensor
+        """
+        past, future = inputs["past"], inputs.get("future")
+        level = self._level(past)
+        x = self._relative(past, level)
+        if self.phase == "backward":
+            whole = self._whole(x, inputs["ahead"], level)
+            known = self._known(whole)
+            return self.encoder.backward_loss(whole, known, inputs["lengths"])
+        targets = self._known(x) if self.training else None
+        matched = self.training and isinstance(self.encoder, Decoupled)
+        if matched:
+            outputs, _ = self.encoder.sequence(x, targets=targets)
+            state = outputs[:, -1]
+        else:
+            state = self.encoder.summary(x, targets=targets)
+        prediction = self._absolute(self.head(state, future), level)
+        loss = criterion(prediction, *scored)
+        if matched:
+            whole = self._whole(x, inputs["ahead"], level)
+            known, lengths = self._known(whole), inputs["lengths"]
+            loss = loss + self.encoder.student_loss(
+                outputs, whole, known, lengths, progress
+            )
+        error = self.encoder.take_teaching_error()
+        return (loss if error is None else loss + error), prediction
+
+    def _whole(
+        self, x: Tensor, ahead: Tensor, level: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """Return the rows of past and horizon, all on the level of the past."""
+        return torch.cat([x, self._relative(ahead, level)], dim=1)
+
+    def _known(self, x: Tensor) -> Tensor:
+        """Return the targets that rows hold, NaN where they were not observed."""
+        values = x[..., : self.n_targets]
+        if not self.masked:
+            return values
+        first = self.n_targets + self.n_exogenous
+        mask = x[..., first : first + self.n_targets]
+        return torch.where(mask > 0, values, torch.nan)
 
     def forward(self, past: Tensor, future: Tensor | None = None) -> Tensor:
         """Forecast.

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 State = Any
-"""What a cell carries from step to step; nobody but the cell looks inside."""
+"""What a cell carries from step to step; nobody but the cell looks inside.
+
+A tensor, or tensors in tuples, lists or dicts.
+"""
 
 
 class Cell(nn.Module):
     """A recurrent cell: one step of a sequence, and whole sequences by default.
 
     A subclass takes ``__init__(input_size, hidden_size, **cell_params)`` and provides
-    `initial_state` and `step`. It overrides `sequence` when it knows something faster
-    than the loop of steps.
+    `initial_state` and either `step` alone, or `project` and `advance`: the part that
+    needs no state is then computed for all steps at once. It overrides `sequence` when
+    it knows something faster than the loop of steps, and `summary` when the last output
+    takes less than all of them.
+
+    What a cell can do beyond that, its signatures tell. A constructor that takes
+
+    - ``layer_norm`` (bool) puts layer normalisation inside its gates;
+    - ``masked`` (bool) is told whether the input rows hold, after the values, as many
+      mask entries (1 = observed) and as many times since last seen, as
+      `sklrnn.data.windows.channels` writes them;
+    - ``n_targets`` (int) is told how many values the network predicts per step;
+    - ``window_length`` (int) is told how many steps a sequence has.
+
+    A `step` or `advance` that takes ``hidden_mask`` can do variational dropout on
+    h_{t-1}: it multiplies by the mask what its recurrent weights read, and nothing else.
+    A `sequence` that takes ``teacher`` can be taught its own outputs: it has a
+    ``readout`` from outputs, (batch, steps, hidden_size), to (batch, steps, n_targets).
 
     Parameters
     ----------
@@ -35,27 +55,67 @@ class Cell(nn.Module):
         """Return the state before the first step of `batch` sequences."""
         raise TypeError(f"{type(self).__name__} does not define initial_state")
 
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Advance by one step.
+    def project(self, x: Tensor) -> Tensor:
+        """Compute what a step needs of its input and of no state.
 
         Parameters
         ----------
-        x : Tensor of shape (batch, input_size)
+        x : Tensor of shape (batch, steps, input_size)
+
+        Returns
+        -------
+        Tensor of shape (batch, steps, n)
+        """
+        return x
+
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        """Advance by one step from what `project` has computed of it.
+
+        Parameters
+        ----------
+        projected : Tensor of shape (batch, n)
         state : State
+        hidden_mask : Tensor of shape (batch, hidden_size), optional
+            If the cell can do recurrent dropout.
 
         Returns
         -------
         output : Tensor of shape (batch, hidden_size)
         state : State
         """
-        raise TypeError(f"{type(self).__name__} does not define step")
+        raise TypeError(f"{type(self).__name__} defines neither step nor advance")
 
-    def sequence(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, state: State, **context: Any) -> tuple[Tensor, State]:
+        """Advance by one step.
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, input_size)
+        state : State
+        hidden_mask : Tensor of shape (batch, hidden_size), optional
+            If the cell can do recurrent dropout.
+
+        Returns
+        -------
+        output : Tensor of shape (batch, hidden_size)
+        state : State
+        """
+        return self.advance(self.project(x.unsqueeze(1))[:, 0], state, **context)
+
+    def sequence(
+        self, x: Tensor, state: State = None, **context: Any
+    ) -> tuple[Tensor, State]:
         """Run over a whole sequence, from `state` or from the initial one.
 
         Parameters
         ----------
         x : Tensor of shape (batch, steps, input_size)
+        state : State, optional
+        hidden_mask : Tensor of shape (batch, hidden_size), optional
+            If the cell can do recurrent dropout: one mask for all steps.
+        teacher : Tensor of shape (batch, steps, n_targets), optional
+            If the cell can be taught: what its own output should have been at every
+            step, NaN where that is not known.
 
         Returns
         -------
@@ -65,11 +125,41 @@ class Cell(nn.Module):
         """
         if state is None:
             state = self.initial_state(len(x))
+        run = self.step
+        if type(self).advance is not Cell.advance:
+            x, run = self.project(x), self.advance
         outputs = []
         for x_t in x.unbind(1):
-            output, state = self.step(x_t, state)
+            output, state = run(x_t, state, **context)
             outputs.append(output)
         return torch.stack(outputs, dim=1), state
+
+    def summary(self, x: Tensor, **context: Any) -> Tensor:
+        """Return the output of a whole sequence's last step, (batch, hidden_size)."""
+        return self.sequence(x, **context)[0][:, -1]
+
+
+def takes(function: Any, name: str) -> bool:
+    """Tell whether a class or function names a parameter so."""
+    return name in inspect.signature(function).parameters
+
+
+def can_drop_hidden(cell: Cell | type[Cell]) -> bool:
+    """Tell whether a cell can do variational dropout on h_{t-1}."""
+    return takes(cell.step, "hidden_mask") or takes(cell.advance, "hidden_mask")
+
+
+def detached(state: State) -> State:
+    """Return a state through which no gradient flows."""
+    if isinstance(state, Tensor):
+        return state.detach()
+    if isinstance(state, dict):
+        return {key: detached(value) for key, value in state.items()}
+    if isinstance(state, tuple) and hasattr(state, "_fields"):
+        return type(state)(*(detached(part) for part in state))
+    if isinstance(state, (tuple, list)):
+        return type(state)(detached(part) for part in state)
+    return state
 
 
 class NativeCell(Cell):
@@ -92,11 +182,11 @@ class NativeCell(Cell):
         weight = self.layer.all_weights[0][0]
         return weight.new_zeros(1, batch, self.hidden_size)
 
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:  # type: ignore[override]
         """Advance by one step."""
         output, state = self.layer(x.unsqueeze(1), state)
         return output.squeeze(1), state
 
-    def sequence(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
+    def sequence(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:  # type: ignore[override]
         """Run over a whole sequence, in torch's own kernel."""
         return self.layer(x, state)
