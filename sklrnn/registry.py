@@ -12,7 +12,12 @@ _BUILT_IN = {
     "sklrnn.cells": {
         "elman": "sklrnn.network.cells.elman:Elman",
         "gru": "sklrnn.network.cells.gru:GRU",
+        "grud": "sklrnn.network.cells.grud:GRUD",
+        "jordan": "sklrnn.network.cells.jordan:Jordan",
         "lstm": "sklrnn.network.cells.lstm:LSTM",
+        "mingru": "sklrnn.network.cells.mingru:MinGRU",
+        "minlstm": "sklrnn.network.cells.minlstm:MinLSTM",
+        "mlp": "sklrnn.network.cells.mlp:MLP",
     },
     "sklrnn.fusions": {
         "concat": "sklrnn.network.fusions:Concat",
@@ -30,9 +35,10 @@ def find_cell(cell: str | type) -> Any:
     Parameters
     ----------
     cell : str or class
-        A built-in name ("elman", "lstm", "gru"), the name of an entry point in the
-        group ``sklrnn.cells``, or a class that follows the contract of
-        `sklrnn.network.cells.base.Cell`, returned as it is.
+        A built-in name ("elman", "jordan", "lstm", "gru", "grud", "minlstm", "mingru",
+        "mlp"), the name of an entry point in the group ``sklrnn.cells``, or a class
+        that follows the contract of `sklrnn.network.cells.base.Cell`, returned as it
+        is.
 
     Raises
     ------
