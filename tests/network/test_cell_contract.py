@@ -5,13 +5,14 @@ import pickle
 import pytest
 import torch
 
-from sklrnn.network.cells.base import Cell, can_drop_hidden
+from sklrnn.network.cells.base import Cell, can_drop_hidden, takes
 from sklrnn.network.cells.grud import GRUD
 from sklrnn.network.cells.jordan import Jordan
 from sklrnn.network.cells.mingru import MinGRU
 from sklrnn.network.cells.minlstm import MinLSTM
 from sklrnn.network.cells.mlp import MLP
 
+KERNELS = ("numba", "torch", "loop")
 CELLS = [
     (Jordan, {}),
     (Jordan, {"alpha": 0.6, "nonlinearity": "relu", "n_targets": 1}),
@@ -44,7 +45,14 @@ def flat(state):
     return [state] if isinstance(state, torch.Tensor) else list(state)
 
 
-@pytest.fixture(params=CELLS, ids=lambda c: f"{c[0].__name__}{c[1] or ''}")
+CASES = [
+    (cell_class, {**params, "kernel": kernel} if kernel else params)
+    for cell_class, params in CELLS
+    for kernel in (KERNELS if takes(cell_class, "kernel") else (None,))
+]
+
+
+@pytest.fixture(params=CASES, ids=lambda c: f"{c[0].__name__}{c[1] or ''}")
 def cell(request):
     torch.manual_seed(0)
     cell_class, params = request.param

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from sklrnn.network.cells.base import Cell, State
+from sklrnn.network.kernels import check_kernel, choose, compute
+from sklrnn.network.kernels.scan import linear_scan
 
 
 class Jordan(Cell):
@@ -32,11 +34,14 @@ class Jordan(Cell):
         The function phi.
     n_targets : int or None, default=None
         Size of the output y; `hidden_size` if None.
+    kernel : {"auto", "numba", "torch", "loop"}, default="auto"
+        What runs whole sequences; see `sklrnn.network.kernels`.
 
     Raises
     ------
     ValueError
-        If `alpha` is not in [0, 1), or `nonlinearity` is neither "tanh" nor "relu".
+        If `alpha` is not in [0, 1), `nonlinearity` is neither "tanh" nor "relu", or
+        `kernel` is none of the above.
 
     References
     ----------
@@ -62,6 +67,7 @@ class Jordan(Cell):
         alpha: float = 0.0,
         nonlinearity: str = "tanh",
         n_targets: int | None = None,
+        kernel: str = "auto",
     ) -> None:
         if not 0.0 <= alpha < 1.0:
             raise ValueError(f"alpha must be at least 0 and below 1, got {alpha!r}")
@@ -69,9 +75,11 @@ class Jordan(Cell):
             raise ValueError(
                 f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}"
             )
+        check_kernel(kernel, native=False)
         super().__init__(input_size, hidden_size)
         self.alpha = float(alpha)
         self.nonlinearity = nonlinearity
+        self.kernel = kernel
         self.n_targets = hidden_size if n_targets is None else n_targets
         self.input = nn.Linear(input_size, hidden_size)
         self.context = nn.Linear(self.n_targets, hidden_size, bias=False)
@@ -91,8 +99,7 @@ class Jordan(Cell):
 
     def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:  # type: ignore[override]
         """Advance by one step."""
-        hidden = self._activate(projected + self.context(state))
-        return hidden, self.alpha * state + self.output(hidden)
+        return self._advance(projected, state, None)
 
     def sequence(  # type: ignore[override]
         self, x: Tensor, state: State = None, teacher: Tensor | None = None
@@ -111,40 +118,69 @@ class Jordan(Cell):
         outputs : Tensor of shape (batch, steps, hidden_size)
         state : State
         """
-        if teacher is None:
-            return super().sequence(x, state)
         if state is None:
             state = self.initial_state(len(x))
-        projected, teacher = self.project(x), teacher.detach()
+        if teacher is None:
+            return self._listen(x, state, None)
         # What the last output should have been changes nothing within the sequence.
         if teacher[:, :-1].isnan().any():
-            return self._hear_both(projected, state, teacher)
-        return self._hear_teacher(projected, state, teacher)
+            return self._listen(x, state, teacher.detach())
+        return self._hear_teacher(x, state, teacher.detach())
 
-    def _hear_both(
-        self, projected: Tensor, context: Tensor, teacher: Tensor
+    def _listen(
+        self, x: Tensor, context: Tensor, teacher: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Run step by step, the network's own output where the teacher knows none."""
+        """Hear the own output wherever the teacher, if there is one, knows none."""
+        kernel = choose(self.kernel, x, native=False)
+        if kernel == "loop":
+            return self._loop(x, context, teacher)
+        outputs, context = compute(
+            kernel,
+            "jordan",
+            self.project(x.transpose(0, 1)),
+            context,
+            self.context.weight,
+            self.output.weight,
+            self.output.bias,
+            None if teacher is None else teacher.transpose(0, 1),
+            self.alpha,
+            self.nonlinearity == "relu",
+        )
+        return outputs.transpose(0, 1), context
+
+    def _loop(
+        self, x: Tensor, context: Tensor, teacher: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         outputs = []
-        for x_t, known in zip(projected.unbind(1), teacher.unbind(1), strict=True):
-            hidden = self._activate(x_t + self.context(context))
-            context = self._next(context, hidden, known)
-            outputs.append(hidden)
+        for step, projected in enumerate(self.project(x).unbind(1)):
+            known = None if teacher is None else teacher[:, step]
+            output, context = self._advance(projected, context, known)
+            outputs.append(output)
         return torch.stack(outputs, dim=1), context
 
     def _hear_teacher(
-        self, projected: Tensor, context: Tensor, teacher: Tensor
+        self, x: Tensor, context: Tensor, teacher: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Run all steps at once, none of which needs what the network puts out."""
-        contexts = [context]
-        for known in teacher[:, :-1].unbind(1):
-            contexts.append(self.alpha * contexts[-1] + known)
-        heard = self.context(torch.stack(contexts, dim=1))
-        outputs = self._activate(projected + heard)
-        return outputs, self._next(contexts[-1], outputs[:, -1], teacher[:, -1])
+        contexts = context.unsqueeze(1)
+        if x.shape[1] > 1:
+            heard = teacher[:, :-1]
+            left = torch.full_like(heard, self.alpha)
+            later = linear_scan(left, heard, context, self.kernel)
+            contexts = torch.cat([contexts, later], dim=1)
+        outputs = self._activate(self.project(x) + self.context(contexts))
+        return outputs, self._next(contexts[:, -1], outputs[:, -1], teacher[:, -1])
 
-    def _next(self, context: Tensor, hidden: Tensor, known: Tensor) -> Tensor:
-        heard = torch.where(known.isnan(), self.output(hidden), known)
+    def _advance(
+        self, projected: Tensor, context: Tensor, known: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        hidden = self._activate(projected + self.context(context))
+        return hidden, self._next(context, hidden, known)
+
+    def _next(self, context: Tensor, hidden: Tensor, known: Tensor | None) -> Tensor:
+        heard = self.output(hidden)
+        if known is not None:
+            heard = torch.where(known.isnan(), heard, known)
         return self.alpha * context + heard
 
     def _activate(self, x: Tensor) -> Tensor:

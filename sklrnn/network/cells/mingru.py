@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from sklrnn.network.cells.linear import LinearCell
+from sklrnn.network.cells.minimal import MinimalCell
 
 
-class MinGRU(LinearCell):
+class MinGRU(MinimalCell):
     r"""Minimal gated recurrent unit: its gate does not read the state.
 
     .. math::
@@ -27,7 +26,7 @@ class MinGRU(LinearCell):
         Normalise what the gate z squashes. The candidate is no gate and stays as it
         is: its size is what there is to remember.
     kernel : {"auto", "numba", "torch", "loop"}, default="auto"
-        What runs whole sequences; see `sklrnn.network.kernels.scan.linear_scan`.
+        What runs whole sequences; see `sklrnn.network.kernels.minimal.run_minimal`.
 
     Raises
     ------
@@ -61,7 +60,6 @@ class MinGRU(LinearCell):
         self.candidate = nn.Linear(input_size, hidden_size)
         self.norm = nn.LayerNorm(hidden_size) if layer_norm else nn.Identity()
 
-    def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute 1 - z_t and z_t times the candidate."""
-        z = torch.sigmoid(self.norm(self.gate(x)))
-        return 1.0 - z, z * self.candidate(x)
+    def transform(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Transform the input: z_t before it is squashed, no other gate, candidate."""
+        return self.norm(self.gate(x)), None, self.candidate(x)

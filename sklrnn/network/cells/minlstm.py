@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from sklrnn.network.cells.linear import LinearCell
+from sklrnn.network.cells.minimal import MinimalCell
 
 
-class MinLSTM(LinearCell):
+class MinLSTM(MinimalCell):
     r"""Minimal long short-term memory: its gates do not read the state.
 
     .. math::
@@ -27,7 +26,7 @@ class MinLSTM(LinearCell):
         Normalise what each of the gates f and i squashes. The candidate is no gate and
         stays as it is: its size is what there is to remember.
     kernel : {"auto", "numba", "torch", "loop"}, default="auto"
-        What runs whole sequences; see `sklrnn.network.kernels.scan.linear_scan`.
+        What runs whole sequences; see `sklrnn.network.kernels.minimal.run_minimal`.
 
     Raises
     ------
@@ -63,10 +62,7 @@ class MinLSTM(LinearCell):
         self.forget_norm = nn.LayerNorm(hidden_size) if layer_norm else nn.Identity()
         self.input_norm = nn.LayerNorm(hidden_size) if layer_norm else nn.Identity()
 
-    def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the normalised gates, the input gate's times the candidate."""
-        forget = self.forget_norm(self.forget(x))
-        input_ = self.input_norm(self.input(x))
-        # f / (f + i) = sigma(log f - log i), and here nothing is divided by 0.
-        keep = nn.functional.softplus(-input_) - nn.functional.softplus(-forget)
-        return torch.sigmoid(keep), torch.sigmoid(-keep) * self.candidate(x)
+    def transform(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Transform the input: i_t and f_t before they are squashed, candidate."""
+        gate = self.input_norm(self.input(x))
+        return gate, self.forget_norm(self.forget(x)), self.candidate(x)
