@@ -230,12 +230,17 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         strategy="direct",
         normalize="window",
         dropout=0.0,
+        recurrent_dropout=0.0,
+        layer_norm=False,
+        matching_weight=0.01,
+        matching_schedule="constant",
         optimizer="adamw",
         lr=5e-3,
         weight_decay=1e-2,
         warmup=0.1,
         schedule="cosine",
         gradient_clip=1.0,
+        bptt_steps=None,
         max_epochs=None,
         batch_size=None,
         validation_fraction=0.2,
@@ -261,12 +266,17 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self.strategy = strategy
         self.normalize = normalize
         self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.layer_norm = layer_norm
+        self.matching_weight = matching_weight
+        self.matching_schedule = matching_schedule
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
         self.warmup = warmup
         self.schedule = schedule
         self.gradient_clip = gradient_clip
+        self.bptt_steps = bptt_steps
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.validation_fraction = validation_fraction
@@ -431,7 +441,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         series, fitted = self._learn(y, X, fh, self.seed_, start, epochs)
         self._series, self._index_names = series, y.index.names
         self._fitted = fitted
-        self.net_, self.history_ = fitted.net, fitted.history
+        self.net_ = fitted.net
+        *earlier, self.history_ = fitted.histories.values()
+        self.teacher_history_ = earlier[0] if earlier else None
         self.window_length_, self.horizon_ = fitted.window_length, fitted.horizon
         self.batch_size_, self.max_epochs_ = fitted.batch_size, fitted.max_epochs
         return self

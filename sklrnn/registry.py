@@ -16,6 +16,8 @@ _BUILT_IN = {
     },
     "sklrnn.fusions": {
         "concat": "sklrnn.network.fusions:Concat",
+        "gated": "sklrnn.network.fusions:Gated",
+        "recurrent": "sklrnn.network.fusions:Recurrent",
     },
 }
 
