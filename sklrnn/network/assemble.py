@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
@@ -44,9 +44,7 @@ class Rows(NamedTuple):
     window_length: int | None
 
 
-def build_encoder(
-    params: LayerParams, rows: Rows
-) -> RecurrentLayers | Decoupled:
+def build_encoder(params: LayerParams, rows: Rows) -> RecurrentLayers | Decoupled:
     """Build the recurrent layers that an estimator's parameters describe."""
     if params["direction"] != "decoupled":
         return _build_layers(params, rows, params["direction"])
@@ -159,7 +157,7 @@ class ForecastNetwork(nn.Module):
         n_columns = n_targets + n_exogenous
         self.n_channels = n_columns * (3 if masked else 1)
         rows = Rows(self.n_channels, n_targets, masked, window_length)
-        self.encoder = build_encoder(LayerParams(**layers), rows)
+        self.encoder: Any = build_encoder(cast(LayerParams, layers), rows)
         self.head = ForecastHead(
             self.encoder.output_size, horizon, n_targets, n_exogenous
         )
@@ -178,6 +176,18 @@ class ForecastNetwork(nn.Module):
             self.requires_grad_(phase == "forward")
             for weight in self.encoder.teacher_parameters():
                 weight.requires_grad_(phase == "backward")
+
+    def count_parameters(self) -> dict[str, int]:
+        """Count the weights, by what they are for."""
+        layers = self.encoder
+        if isinstance(layers, Decoupled):
+            layers = layers.forward_layers
+        counts = {
+            "layers": _count(layers),
+            "teacher": _count(self.encoder) - _count(layers),
+            "head": _count(self.head),
+        }
+        return {**counts, "total": sum(counts.values())}
 
     def gradient_groups(self) -> list[list[nn.Parameter]]:
         """Return the weights whose gradients are clipped together."""
@@ -287,6 +297,18 @@ class ForecastNetwork(nn.Module):
         prediction = self._absolute(self.head(outputs[:, -1], future), carry.level)
         return prediction, Carry(states, carry.level)
 
+    def reconstruct(self, past: Tensor) -> Tensor:
+        """Predict a decoupled network's inner steps from both their sides, offline.
+
+        Returns
+        -------
+        Tensor of shape (batch, steps - 2, n_targets)
+            For all steps but the first and the last.
+        """
+        level = self._level(past)
+        x = self._relative(past, level)
+        return self._absolute(self.encoder.reconstruct(x), level)
+
     def _level(self, past: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return each window's own center and scale, (batch, 1, n_targets)."""
         values = past[..., : self.n_targets]
@@ -317,3 +339,7 @@ class ForecastNetwork(nn.Module):
         self, prediction: Tensor, level: tuple[Tensor, Tensor] | None
     ) -> Tensor:
         return prediction if level is None else prediction * level[1] + level[0]
+
+
+def _count(module: nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
