@@ -106,10 +106,11 @@ def test_built_in_names():
 
 
 def test_every_built_in_name_is_of_a_class_that_keeps_the_contract():
-    assert {row.status for row in sklrnn.plugins()} == {"ok"}
     for group, names in registry._BUILT_IN.items():
         for name in names:
             registry._check_class(registry._find(name, group), group)
+    rows = [row for row in sklrnn.plugins() if row.distribution == "sklrnn"]
+    assert {row.status for row in rows} == {"ok"}
 
 
 def test_classes_pass_through():
@@ -338,7 +339,7 @@ def test_the_command_prints_a_table(site, capsys):
     assert header.split() == ["KIND", "NAME", "DISTRIBUTION", "VERSION", "STATUS"]
     start = header.index("STATUS")
     assert len(rows) == len(sklrnn.plugins())
-    assert {row[start:] for row in rows} == {"ok", "not loaded"}
+    assert {"ok", "not loaded"} <= {row[start:] for row in rows}
     assert rows[0].split()[2:4] == ["sklrnn", sklrnn.__version__]
     assert main(["plugins", "--check"]) == 1
     header, *rows = capsys.readouterr().out.splitlines()
