@@ -560,6 +560,26 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         one = max(series, key=lambda one: one.cutoff)
         return max(int(self._offsets(self._times(fh, one), one).max()), 1)
 
+    def _series_from(self, X):
+        """Read a table of the columns of `fit`, y first; what was fitted if None."""
+        if X is None:
+            return self._series
+        table = pd.DataFrame(X)
+        names = (*self._fitted.targets, *self._fitted.exogenous)
+        if table.shape[1] != len(names):
+            raise ValueError(
+                f"X must have the columns {list(names)}, those of y and X in `fit`, "
+                f"got {list(table.columns)}"
+            )
+        n_targets = len(self._fitted.targets)
+        y, x = table.iloc[:, :n_targets], table.iloc[:, n_targets:]
+        return read_series(
+            y,
+            x if self._fitted.exogenous else None,
+            standardize=self.normalize is not None,
+            step=self._series[0].step,
+        )
+
     # ---- forecasting ----------------------------------------------------------------
 
     def _predict(self, fh, X):

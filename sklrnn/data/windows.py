@@ -192,9 +192,7 @@ def _padding(row: np.ndarray, masked: bool) -> np.ndarray:
     return row
 
 
-def _worth_scoring(
-    one: GridSeries, last_seen: np.ndarray, horizon: int
-) -> np.ndarray:
+def _worth_scoring(one: GridSeries, last_seen: np.ndarray, horizon: int) -> np.ndarray:
     """Keep the windows, by the last row of their pasts, that have a target to score."""
     observed = ~np.isnan(one.values[: one.end, : one.n_targets]).all(axis=1)
     if observed.all():

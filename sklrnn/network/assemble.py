@@ -309,6 +309,10 @@ class ForecastNetwork(nn.Module):
         x = self._relative(past, level)
         return self._absolute(self.encoder.reconstruct(x), level)
 
+    def relative(self, past: Tensor) -> Tensor:
+        """Return windows as the recurrent layers read them, on their own level."""
+        return self._relative(past, self._level(past))
+
     def _level(self, past: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return each window's own center and scale, (batch, 1, n_targets)."""
         values = past[..., : self.n_targets]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 State = Any
 """What a cell carries from step to step; nobody but the cell looks inside.
 
-A tensor, or tensors in tuples, lists or dicts.
+A tensor, or tensors in tuples, lists or dicts, each with the batch first.
 """
 
 
