@@ -130,7 +130,8 @@ def _add_network(command: argparse.ArgumentParser) -> None:
         "--cell",
         default="lstm",
         metavar="NAME",
-        help="elman, lstm, gru, or the name of a plug-in (default: %(default)s)",
+        help="elman, lstm, gru, or another of those that sklrnn plugins lists "
+        "(default: %(default)s)",
     )
     group.add_argument(
         "--hidden-size",

@@ -173,6 +173,17 @@ class WrongGradient(Simple):
         return hidden, hidden
 
 
+class WrongGradientInSinglePrecision(Simple):
+    def step(self, x, state):
+        state = state.detach() if x.dtype == torch.float32 else state
+        return super().step(x, state)
+
+
+class WrongInLongSequences(Simple):
+    def sequence(self, x, state=None):
+        return super().sequence(torch.cat([x[:, :64], 0 * x[:, 64:]], 1), state)
+
+
 class SinglePrecision(Simple):
     def initial_state(self, batch):
         return torch.zeros(batch, self.hidden_size)
@@ -350,6 +361,8 @@ WRONG_CELLS = {
     WritesIntoItsState: "a sequence in two parts equals it whole",
     SummaryOfTheMiddle: "the summary is the last output",
     WrongGradient: "gradients are right in double precision",
+    WrongGradientInSinglePrecision: "single precision agrees with double precision",
+    WrongInLongSequences: "a sequence equals its steps",
     SinglePrecision: "outputs have the size they should and the dtype of the input",
     KeepsItsState: "the same input gives the same output",
     WritesIntoItsInput: "the same input gives the same output",

@@ -215,6 +215,12 @@ def _steps(trial: CellTrial) -> None:
             after_whole,
             f"{name} and sequence end in other states",
         )
+    long = torch.cat([trial.inputs(seed=seed)[0] for seed in range(12)], dim=1)
+    whole, _ = cell.sequence(long)
+    for name, (outputs, _) in _by_step(cell, long).items():
+        found = torch.stack(outputs, dim=1)
+        text = f"{name} and sequence differ over {long.shape[1]} steps"
+        expect_equal(found, whole, text)
 
 
 def _by_step(

@@ -45,13 +45,27 @@ def _sizes_and_dtypes(trial: Trial) -> None:
 
 @titled("single precision agrees with double precision")
 def _precision(trial: Trial) -> None:
-    single = trial.run(trial.build(torch.float32), *trial.inputs(torch.float32))
-    double = trial.run(trial.build(torch.float64), *trial.inputs(torch.float64))
-    expect_equal(
-        single,
-        double.float(),
-        "with the same weights the outputs in float32 differ from those in float64",
-    )
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        module = trial.build(dtype)
+        inputs = [x.requires_grad_() for x in trial.inputs(dtype)]
+        outputs = trial.run(module, *inputs)
+        values = {"the output": outputs.detach()}
+        if outputs.requires_grad:
+            sources = {f"input {n}": x for n, x in enumerate(inputs)}
+            sources |= {k: w for k, w in module.named_parameters() if w.requires_grad}
+            slopes = torch.autograd.grad(
+                outputs.square().sum(),
+                list(sources.values()),
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            names = (f"the gradient of {key}" for key in sources)
+            values |= dict(zip(names, slopes, strict=True))
+        found.append(values)
+    for key, double in found[1].items():
+        text = f"with the same weights, {key} in float32 differs from that in float64"
+        expect_equal(found[0][key], double.float(), text)
 
 
 @titled("the future does not change the past")
