@@ -19,7 +19,12 @@ _BUILT_IN = {
     "sklrnn.cells": {
         "elman": "sklrnn.network.cells.elman:Elman",
         "gru": "sklrnn.network.cells.gru:GRU",
+        "grud": "sklrnn.network.cells.grud:GRUD",
+        "jordan": "sklrnn.network.cells.jordan:Jordan",
         "lstm": "sklrnn.network.cells.lstm:LSTM",
+        "mingru": "sklrnn.network.cells.mingru:MinGRU",
+        "minlstm": "sklrnn.network.cells.minlstm:MinLSTM",
+        "mlp": "sklrnn.network.cells.mlp:MLP",
     },
     "sklrnn.fusions": {
         "concat": "sklrnn.network.fusions:Concat",

@@ -1,0 +1,1 @@
+"""Whole sequences in machine code, compiled by numba; imported when first needed."""
