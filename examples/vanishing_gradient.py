@@ -24,7 +24,9 @@ else:
     n_cycles, n_epochs, lag = 400, 40, arguments.lag
 
 y, X = make_lag_task(n_cycles, lag, random_state=0)
-print(f"{n_cycles} cues, asked for {lag} steps later; knowing nothing, the error is 1\n")
+print(
+    f"{n_cycles} cues, asked for {lag} steps later; knowing nothing, the error is 1\n"
+)
 
 cells = {
     "elman": {},

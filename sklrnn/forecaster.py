@@ -707,7 +707,16 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         quick = {"max_epochs": 2, "hidden_size": 4, "random_state": 0}
         return [
             {**quick},
-            {**quick, "cell": "gru", "direction": "coupled", "normalize": "last"},
+            {
+                **quick,
+                "cell": "gru",
+                "cell_params": {"reset": "before"},
+                "direction": "coupled",
+                "fusion": "gated",
+                "recurrent_dropout": 0.2,
+                "layer_norm": True,
+                "normalize": "last",
+            },
             {
                 **quick,
                 "cell": "elman",
@@ -719,12 +728,21 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             },
             {
                 **quick,
+                "cell": "grud",
                 "num_layers": 2,
                 "dropout": 0.2,
                 "horizon": 2,
                 "schedule": "plateau",
                 "fine_tune_epochs": 1,
                 "batch_size": 8,
+                "bptt_steps": 3,
+            },
+            {
+                **quick,
+                "cell": "jordan",
+                "direction": "decoupled",
+                "fusion": "recurrent",
+                "matching_schedule": "rise",
             },
         ]
 

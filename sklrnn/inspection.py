@@ -142,11 +142,11 @@ def gradient_flow(
     -------
     DataFrame of shape (window_length, 3)
         Rows are named by their distance from the newest step, 0. The columns are
-        "gradient", the norm of the gradient of the loss with respect to the state
-        after that step (h; with LSTM h and c together), "jacobian", the spectral norm
-        of the derivative of the newest state with respect to that one, and "bound",
-        :math:`\|W_{hh}\|^{T-t}`, NaN for cells other than elman. Norms are means over
-        the windows, in standardised units.
+        "gradient", the norm of the gradient of the loss with respect to the output and
+        state of that step (h; with LSTM h and c together), "jacobian", the spectral
+        norm of the derivative of the newest state with respect to that one, and
+        "bound", :math:`\|W_{hh}\|^{T-t}`, NaN for cells other than elman. Norms are
+        means over the windows, in standardised units.
 
     References
     ----------
@@ -183,7 +183,10 @@ def gradient_flow(
         bound = float(torch.linalg.matrix_norm(weight, 2)) ** distance
     steps = pd.RangeIndex(-n_steps + 1, 1, name="step")
     columns = {
-        "gradient": [_norm(state) for state in recorder.states],
+        "gradient": [
+            _gradient_norm(output, state)
+            for output, state in zip(recorder.outputs, recorder.states, strict=True)
+        ],
         "jacobian": jacobian,
         "bound": bound,
     }
@@ -198,21 +201,21 @@ class _Recorder(Cell):
         self.cell = cell
         self.x: list[Tensor] = []
         self.states: list[State] = []
+        self.outputs: list[Tensor] = []
 
     def sequence(
         self, x: Tensor, state: State = None, **context: Any
     ) -> tuple[Tensor, State]:
         state = self.cell.initial_state(len(x)) if state is None else state
-        outputs = []
         for x_t in x.unbind(1):
             self.x.append(x_t.detach())
             output, state = self.cell.step(x_t, state, **context)
-            for part in _parts(state):
+            for part in (output, *_parts(state)):
                 if part.requires_grad:
                     part.retain_grad()
             self.states.append(state)
-            outputs.append(output)
-        return torch.stack(outputs, dim=1), state
+            self.outputs.append(output)
+        return torch.stack(self.outputs, dim=1), state
 
 
 def _record(network: ForecastNetwork, layer: int) -> _Recorder:
@@ -295,10 +298,9 @@ def _flat(parts: list[Tensor]) -> Tensor:
     return torch.cat([part.flatten(1) for part in parts], dim=1)
 
 
-def _norm(state: State) -> float:
-    """Return the mean norm of the gradient that a state has received."""
-    gradients = [
-        torch.zeros_like(part) if part.grad is None else part.grad
-        for part in _parts(state)
-    ]
-    return float(_flat(gradients).norm(dim=1).mean())
+def _gradient_norm(output: Tensor, state: State) -> float:
+    """Return the mean norm of the gradient that a step's output and state received."""
+    # Most often the output is a part of the state, and counts once.
+    parts = {id(part): part for part in (output, *_parts(state))}
+    gradients = [part.grad for part in parts.values() if part.grad is not None]
+    return float(_flat(gradients).norm(dim=1).mean()) if gradients else 0.0

@@ -104,7 +104,8 @@ def test_updating_and_pretraining_train_both_phases():
     forecaster.update(AIRLINE[-3:] + 5.0)
     after = forecaster.net_.module_.encoder.backward_layers.state_dict()
     assert any(not torch.equal(teacher[name], after[name]) for name in teacher)
-    zero_shot = quick(direction="decoupled").pretrain(AIRLINE).fit(AIRLINE, fh=[1])
+    panel = pd.concat({name: AIRLINE.to_frame() for name in "ab"}, names=["id"])
+    zero_shot = quick(direction="decoupled").pretrain(panel).fit(AIRLINE, fh=[1])
     assert zero_shot.predict().notna().all()
 
 
@@ -167,5 +168,7 @@ def test_wrong_values_are_named(params, message):
 
 
 def test_all_built_in_cells_are_tried_here():
-    names = {p.name for p in plugins() if p.group == "sklrnn.cells"}
-    assert set(CELLS) <= names
+    names = {
+        p.name for p in plugins() if (p.kind, p.distribution) == ("cell", "sklrnn")
+    }
+    assert set(CELLS) == names

@@ -91,7 +91,9 @@ def test_jacobian_products_of_elman_by_hand():
         norms.append(float(torch.linalg.matrix_norm(product, 2)))
     np.testing.assert_allclose(flow["jacobian"], norms[::-1], rtol=1e-4)
     largest = float(torch.linalg.matrix_norm(weight, 2))
-    np.testing.assert_allclose(flow["bound"], largest ** np.arange(8, -1, -1), rtol=1e-5)
+    np.testing.assert_allclose(
+        flow["bound"], largest ** np.arange(8, -1, -1), rtol=1e-5
+    )
     assert (flow["jacobian"] <= flow["bound"] * 1.0001).all()
 
 
@@ -103,7 +105,9 @@ def test_gradients_are_those_of_the_loss():
     state = module.encoder.summary(values[None, :9]).detach().requires_grad_()
     forecast = module.head(state)[0]
     (forecast - values[9:11]).square().mean().backward()
-    assert flow["gradient"].iloc[-1] == pytest.approx(state.grad.norm().item(), rel=1e-4)
+    assert flow["gradient"].iloc[-1] == pytest.approx(
+        state.grad.norm().item(), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("cell", ["elman", "jordan", "lstm", "gru", "grud", "mlp"])

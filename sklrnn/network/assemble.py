@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypedDict, cast
 
 import torch
@@ -49,17 +51,28 @@ def build_encoder(params: LayerParams, rows: Rows) -> RecurrentLayers | Decouple
     if params["direction"] != "decoupled":
         return _build_layers(params, rows, params["direction"])
     forward_layers = _build_layers(params, rows, "forward")
-    # Drawn apart, so that the forward branch starts as it would without a teacher.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch.initial_seed() + 1)
+    # Drawn apart, so that the forward branch starts as it would without a teacher, and
+    # the teacher as it would with another fusion.
+    with _other_draws(1):
+        backward_layers = _build_layers(params, rows, "forward")
+        with _other_draws(2):
+            fusion = _build_fusion(params)
         return Decoupled(
             forward_layers,
-            _build_layers(params, rows, "forward"),
-            _build_fusion(params),
+            backward_layers,
+            fusion,
             n_targets=rows.n_targets,
             matching_weight=params["matching_weight"],
             matching_schedule=params["matching_schedule"],
         )
+
+
+@contextmanager
+def _other_draws(number: int) -> Iterator[None]:
+    """Draw initial weights that leave those drawn outside as they are."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch.initial_seed() + number)
+        yield
 
 
 def _build_layers(params: LayerParams, rows: Rows, direction: str) -> RecurrentLayers:
