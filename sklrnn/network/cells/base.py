@@ -14,7 +14,7 @@ from sklrnn.network.kernels import check_kernel, choose, compute
 State = Any
 """What a cell carries from step to step; nobody but the cell looks inside.
 
-A tensor, or tensors in tuples, lists or dicts.
+A tensor, or tensors in tuples, lists or dicts, each with the batch first.
 """
 
 
@@ -37,7 +37,7 @@ class Cell(nn.Module):
     - ``window_length`` (int) is told how many steps a sequence has.
 
     A `step` or `advance` that takes ``hidden_mask`` can do variational dropout on
-    h_{t-1}: it multiplies by the mask what its recurrent weights read, and nothing else.
+    h_{t-1}: it multiplies by the mask what its recurrent weights read, nothing else.
     A `sequence` that takes ``teacher`` can be taught its own outputs: it has a
     ``readout`` from outputs, (batch, steps, hidden_size), to (batch, steps, n_targets).
 
@@ -128,7 +128,7 @@ class Cell(nn.Module):
         """
         if state is None:
             state = self.initial_state(len(x))
-        run = self.step
+        run: Any = self.step
         if type(self).advance is not Cell.advance:
             x, run = self.project(x), self.advance
         outputs = []
