@@ -5,20 +5,32 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["RNNForecaster", "__version__", "datasets"]
+__all__ = [
+    "RNNForecaster",
+    "__version__",
+    "datasets",
+    "plugins",
+    "register_cell",
+    "register_fusion",
+    "testing",
+]
 
 # Importing torch takes seconds, and looking at a package should not: each name is
 # imported from its module when it is first asked for (PEP 562).
 _MODULE_OF_NAME = {
     "RNNForecaster": "sklrnn.forecaster",
+    "plugins": "sklrnn.registry",
+    "register_cell": "sklrnn.registry",
+    "register_fusion": "sklrnn.registry",
 }
-_SUBMODULES = {"datasets"}
+_SUBMODULES = {"datasets", "testing"}
 
 # A type checker reads the names here, and would believe in any name at all if it
 # saw a __getattr__.
 if TYPE_CHECKING:
-    from sklrnn import datasets
+    from sklrnn import datasets, testing
     from sklrnn.forecaster import RNNForecaster
+    from sklrnn.registry import plugins, register_cell, register_fusion
 else:
 
     def __getattr__(name):

@@ -53,6 +53,19 @@ def make_parser() -> argparse.ArgumentParser:
     _add_data(command)
     _add_network(command)
     _add_output(command)
+    command = commands.add_parser(
+        "plugins",
+        help="list the cells and fusions that can be named, and where they come from",
+        description="List the cells and fusions that can be named, and where they come "
+        "from.",
+        allow_abbrev=False,
+    )
+    command.add_argument(
+        "--check",
+        action="store_true",
+        help="load each one and say what is wrong with those that are broken; the exit "
+        "status is then 1 (default: load none)",
+    )
     return parser
 
 
@@ -117,7 +130,8 @@ def _add_network(command: argparse.ArgumentParser) -> None:
         "--cell",
         default="lstm",
         metavar="NAME",
-        help="elman, lstm, gru, or the name of a plug-in (default: %(default)s)",
+        help="elman, lstm, gru, or another of those that sklrnn plugins lists "
+        "(default: %(default)s)",
     )
     group.add_argument(
         "--hidden-size",

@@ -12,6 +12,7 @@ from torch import nn
 from sklrnn import registry
 from sklrnn.batches import WindowDataset
 from sklrnn.data.windows import WindowSet
+from sklrnn.network.decoupled import MATCHING_SCHEDULES
 from sklrnn.training import (
     OPTIMIZERS,
     SCHEDULES,
@@ -34,6 +35,11 @@ LAYER_PARAMS = (
     "fusion",
     "fusion_params",
     "dropout",
+    "recurrent_dropout",
+    "layer_norm",
+    "bptt_steps",
+    "matching_weight",
+    "matching_schedule",
 )
 NET_PARAMS = (
     "optimizer",
@@ -47,8 +53,22 @@ NET_PARAMS = (
     "verbose",
 )
 _POSITIVE = ("hidden_size", "num_layers")
-_POSITIVE_OR_NONE = ("max_epochs", "batch_size", "patience", "window_length", "horizon")
-_NOT_NEGATIVE = ("weight_decay", "fine_tune_epochs", "update_epochs", "verbose")
+_POSITIVE_OR_NONE = (
+    "max_epochs",
+    "batch_size",
+    "patience",
+    "window_length",
+    "horizon",
+    "bptt_steps",
+)
+_NOT_NEGATIVE = (
+    "weight_decay",
+    "matching_weight",
+    "fine_tune_epochs",
+    "update_epochs",
+    "verbose",
+)
+DIRECTIONS = ("forward", "coupled", "decoupled")
 
 
 def check_params(estimator: Any) -> None:
@@ -71,7 +91,8 @@ def check_params(estimator: Any) -> None:
         if name in params:
             _check_real(name, params[name], low=0.0)
     _check_real("lr", params["lr"], low=0.0, open_low=True)
-    _check_real("dropout", params["dropout"], low=0.0, high=1.0)
+    for name in ("dropout", "recurrent_dropout"):
+        _check_real(name, params[name], low=0.0, high=1.0)
     _check_real("warmup", params["warmup"], low=0.0, high=1.0)
     if params["validation_fraction"] is not None:
         _check_real(
@@ -79,7 +100,7 @@ def check_params(estimator: Any) -> None:
         )
     if params["gradient_clip"] is not None:
         _check_real("gradient_clip", params["gradient_clip"], low=0.0, open_low=True)
-    for name in ("refit", "warm_start"):
+    for name in ("refit", "warm_start", "layer_norm"):
         if name in params and params[name] not in (True, False):
             raise TypeError(f"{name} must be True or False, got {params[name]!r}")
     if not isinstance(params["callbacks"], (list, tuple, type(None))):
@@ -88,7 +109,8 @@ def check_params(estimator: Any) -> None:
             f"{params['callbacks']!r}"
         )
     check_choice("schedule", params["schedule"], SCHEDULES)
-    check_choice("direction", params["direction"], ("forward", "coupled"))
+    check_choice("direction", params["direction"], DIRECTIONS)
+    check_choice("matching_schedule", params["matching_schedule"], MATCHING_SCHEDULES)
     if isinstance(params["optimizer"], str):
         check_choice("optimizer", params["optimizer"], tuple(OPTIMIZERS))
     elif not isinstance(params["optimizer"], type):
@@ -99,6 +121,11 @@ def check_params(estimator: Any) -> None:
     cell = registry.find_cell(params["cell"])
     _check_keywords("cell_params", params["cell_params"], cell)
     fusion = registry.find_fusion(params["fusion"])
+    if params["direction"] == "forward" and params["fusion"] != "concat":
+        raise ValueError(
+            f"fusion is {params['fusion']!r}, but direction='forward' leaves nothing "
+            "to fuse; set direction='coupled' or 'decoupled', or leave fusion out"
+        )
     _check_keywords("fusion_params", params["fusion_params"], fusion)
     _check_device(params["device"])
 
@@ -169,6 +196,7 @@ def train_net(
         "n_targets": net.module_.n_targets,
         "n_exogenous": net.module_.n_exogenous,
         "masked": net.module_.masked,
+        "reads_ahead": len(net.module_.phases) > 1,
         "device": net.device,
     }
     train_set = WindowDataset(windows[0], **shape)

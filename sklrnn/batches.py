@@ -21,6 +21,8 @@ class WindowDataset(Dataset):
     window_length, horizon, n_targets, n_exogenous : int
     masked : bool
         Whether the rows hold masks.
+    reads_ahead : bool
+        Whether the rows of the future are wanted, too.
     device : str or torch.device
     flat : Tensor, optional
         The rows on `device`, shared with another dataset.
@@ -35,6 +37,7 @@ class WindowDataset(Dataset):
         n_targets: int,
         n_exogenous: int,
         masked: bool,
+        reads_ahead: bool = False,
         device: str | torch.device = "cpu",
         flat: Tensor | None = None,
     ) -> None:
@@ -50,6 +53,7 @@ class WindowDataset(Dataset):
         self.n_targets = n_targets
         self.n_exogenous = n_exogenous
         self.masked = masked
+        self.reads_ahead = reads_ahead
         self.steps = torch.arange(horizon, device=device)
         n_rows, n_channels = self.flat.shape
         length = window_length + horizon
@@ -72,6 +76,9 @@ class WindowDataset(Dataset):
         batch = batch.view(len(index), n_rows, self.flat.shape[1])
         past, ahead = batch[:, : self.window_length], batch[:, self.window_length :]
         inputs = {"past": past}
+        if self.reads_ahead:
+            inputs["ahead"] = ahead
+            inputs["lengths"] = self.window_length + self.n_valid[index]
         n_columns = self.n_targets + self.n_exogenous
         if self.n_exogenous:
             inputs["future"] = ahead[..., self.n_targets : n_columns]

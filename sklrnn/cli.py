@@ -1,4 +1,4 @@
-"""The command ``sklrnn``: forecast a column of a table from the shell."""
+"""The command ``sklrnn``: forecast from the shell, and list what is plugged in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sklrnn.arguments import make_parser
-from sklrnn.registry import PluginError
+from sklrnn.registry import PluginError, plugins
 
 # Help and wrong arguments are answered at once: what takes seconds to import is
 # imported where it is used.
@@ -37,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     status : int
-        0, or 2 if the arguments or the data are unusable; stderr then says why in one
-        line.
+        0; 1 if ``plugins --check`` finds a broken one; 2 if the arguments or the data
+        are unusable: stderr then says why in one line.
 
     Raises
     ------
@@ -53,11 +53,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     with _quiet_interrupt():
         try:
+            if args.command == "plugins":
+                return _plugins(args)
             _forecast(args)
         except (ValueError, TypeError, OSError, PluginError) as error:
             print(f"sklrnn: error: {' '.join(str(error).split())}", file=sys.stderr)
             return 2
     return 0
+
+
+def _plugins(args: argparse.Namespace) -> int:
+    """Print the table of cells and fusions: the command ``sklrnn plugins``."""
+    found = plugins(load=args.check)
+    header = tuple(name.upper() for name in found[0]._fields)
+    rows = [header, *(tuple(text or "-" for text in plugin) for plugin in found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (text.ljust(n) for text, n in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    return int(any(plugin.status.startswith("broken") for plugin in found))
 
 
 def _forecast(args: argparse.Namespace) -> None:

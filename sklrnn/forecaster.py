@@ -34,18 +34,26 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     Parameters
     ----------
     cell : str or class, default="lstm"
-        "elman", "lstm", "gru", the name of a plug-in, or a class that follows
-        `sklrnn.network.cells.base.Cell`.
+        "elman", "jordan", "lstm", "gru", "grud" (decay over gaps), "mingru" and
+        "minlstm" (parallel over time), "mlp" (the feed-forward window, a baseline), the
+        name of a plug-in, or a class that follows `sklrnn.network.cells.base.Cell`.
     cell_params : dict or None, default=None
-        Further arguments of the cell, such as ``{"nonlinearity": "relu"}`` for elman.
+        Further arguments of the cell, such as ``{"nonlinearity": "relu"}`` for elman,
+        ``{"alpha": 0.5}`` for jordan, ``{"reset": "before"}`` for gru or
+        ``{"peephole": True}`` for lstm; see `sklrnn.network.cells`.
     hidden_size : int, default=64
         Number of features of the hidden state, per direction.
     num_layers : int, default=1
         Number of recurrent layers.
-    direction : {"forward", "coupled"}, default="forward"
+    direction : {"forward", "coupled", "decoupled"}, default="forward"
         "coupled" reads the window from both ends at once (Schuster and Paliwal 1997).
+        "decoupled" trains a backward network first, which reads window and horizon
+        from their end, and freezes it; the forward network then learns to forecast
+        and to match its states (Serdyuk et al. 2018), and forecasts alone.
     fusion : str or class, default="concat"
-        How the two directions are joined; unused with ``direction="forward"``.
+        How the two directions are joined: "concat", "gated", "recurrent", the name of
+        a plug-in or a class. With "decoupled" it serves reconstruction alone; with
+        "forward" there is nothing to join.
     fusion_params : dict or None, default=None
         Further arguments of the fusion.
     window_length : int or None, default=None
@@ -69,6 +77,15 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     dropout : float, default=0.0
         Probability of variational dropout (one mask per sequence) on the input of
         every layer (Gal and Ghahramani 2016).
+    recurrent_dropout : float, default=0.0
+        The same on h_{t-1}, for cells with recurrent weights.
+    layer_norm : bool, default=False
+        Whether to normalise inside the gates (Ba et al. 2016), for cells with gates.
+    matching_weight : float, default=0.01
+        With "decoupled", the weight lambda of the squared distance between the states
+        of both networks.
+    matching_schedule : {"constant", "rise", "fall"}, default="constant"
+        Course of that weight over the training: constant, up from 0, down to 0.
     optimizer : str or class, default="adamw"
         "adamw" (decoupled weight decay), "adam", "sgd", "rmsprop", or a torch class.
     lr : float, default=5e-3
@@ -82,6 +99,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         cosine; halved after every 5 epochs without a better validation loss; constant.
     gradient_clip : float or None, default=1.0
         Largest norm of the gradient (Pascanu et al. 2013).
+    bptt_steps : int or None, default=None
+        Number of steps after which gradients are cut while the state is carried on
+        (truncated backpropagation through time), for windows too long to unroll: what
+        training remembers then grows with `bptt_steps`, not with the window.
     max_epochs : int or None, default=None
         Largest number of passes over the windows. None: as many as make 2000
         optimiser steps or 64,000 windows, whichever is less, from 4 to 300; where
@@ -126,6 +147,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         Losses and durations of the training with the validation part kept, epoch by
         epoch; losses are squared errors in standardised units. The history of the
         refit is ``net_.history``.
+    teacher_history_ : skorch.history.History or None
+        The same of the backward network with ``direction="decoupled"``.
     window_length_, horizon_, batch_size_, max_epochs_ : int
         The values in use where the parameter was None.
     seed_ : int
@@ -162,7 +185,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     networks", IEEE Transactions on Signal Processing 45 (11), 1997. R. Pascanu et al.,
     "On the difficulty of training recurrent neural networks", ICML 2013. Y. Gal and
     Z. Ghahramani, "A theoretically grounded application of dropout in recurrent
-    neural networks", NeurIPS 2016. T. Kim et al., "Reversible instance normalization
+    neural networks", NeurIPS 2016. D. Serdyuk et al., "Twin networks: matching the
+    future for sequence generation", ICLR 2018. J. L. Ba, J. R. Kiros and G. E. Hinton,
+    "Layer normalization", 2016. T. Kim et al., "Reversible instance normalization
     for accurate time-series forecasting against distribution shift", ICLR 2022.
 
     Examples
@@ -230,12 +255,17 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         strategy="direct",
         normalize="window",
         dropout=0.0,
+        recurrent_dropout=0.0,
+        layer_norm=False,
+        matching_weight=0.01,
+        matching_schedule="constant",
         optimizer="adamw",
         lr=5e-3,
         weight_decay=1e-2,
         warmup=0.1,
         schedule="cosine",
         gradient_clip=1.0,
+        bptt_steps=None,
         max_epochs=None,
         batch_size=None,
         validation_fraction=0.2,
@@ -261,12 +291,17 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self.strategy = strategy
         self.normalize = normalize
         self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.layer_norm = layer_norm
+        self.matching_weight = matching_weight
+        self.matching_schedule = matching_schedule
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
         self.warmup = warmup
         self.schedule = schedule
         self.gradient_clip = gradient_clip
+        self.bptt_steps = bptt_steps
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.validation_fraction = validation_fraction
@@ -396,6 +431,19 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         # sktime's own starts anew, and with it a search over `fine_tune_epochs`.
         return self._set_params_at("pretrained", params)
 
+    def count_parameters(self) -> dict[str, int]:
+        """Count the weights of the fitted network.
+
+        Returns
+        -------
+        dict
+            "layers", the recurrent layers with what joins them; "teacher", what
+            forecasts do without: the backward network of ``direction="decoupled"`` and
+            all that goes with it; "head", from the last state to the forecast; "total".
+        """
+        self.check_is_fitted()
+        return self.net_.module_.count_parameters()
+
     def reset(self):
         """Forget everything but the parameters, as sktime's `fit` does first.
 
@@ -431,7 +479,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         series, fitted = self._learn(y, X, fh, self.seed_, start, epochs)
         self._series, self._index_names = series, y.index.names
         self._fitted = fitted
-        self.net_, self.history_ = fitted.net, fitted.history
+        self.net_ = fitted.net
+        *earlier, self.history_ = fitted.histories.values()
+        self.teacher_history_ = earlier[0] if earlier else None
         self.window_length_, self.horizon_ = fitted.window_length, fitted.horizon
         self.batch_size_, self.max_epochs_ = fitted.batch_size, fitted.max_epochs
         return self
@@ -509,6 +559,26 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             return max(int(fh.to_pandas().max()), 1)
         one = max(series, key=lambda one: one.cutoff)
         return max(int(self._offsets(self._times(fh, one), one).max()), 1)
+
+    def _series_from(self, X):
+        """Read a table of the columns of `fit`, y first; what was fitted if None."""
+        if X is None:
+            return self._series
+        table = pd.DataFrame(X)
+        names = (*self._fitted.targets, *self._fitted.exogenous)
+        if table.shape[1] != len(names):
+            raise ValueError(
+                f"X must have the columns {list(names)}, those of y and X in `fit`, "
+                f"got {list(table.columns)}"
+            )
+        n_targets = len(self._fitted.targets)
+        y, x = table.iloc[:, :n_targets], table.iloc[:, n_targets:]
+        return read_series(
+            y,
+            x if self._fitted.exogenous else None,
+            standardize=self.normalize is not None,
+            step=self._series[0].step,
+        )
 
     # ---- forecasting ----------------------------------------------------------------
 
@@ -637,7 +707,16 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         quick = {"max_epochs": 2, "hidden_size": 4, "random_state": 0}
         return [
             {**quick},
-            {**quick, "cell": "gru", "direction": "coupled", "normalize": "last"},
+            {
+                **quick,
+                "cell": "gru",
+                "cell_params": {"reset": "before"},
+                "direction": "coupled",
+                "fusion": "gated",
+                "recurrent_dropout": 0.2,
+                "layer_norm": True,
+                "normalize": "last",
+            },
             {
                 **quick,
                 "cell": "elman",
@@ -649,12 +728,21 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             },
             {
                 **quick,
+                "cell": "grud",
                 "num_layers": 2,
                 "dropout": 0.2,
                 "horizon": 2,
                 "schedule": "plateau",
                 "fine_tune_epochs": 1,
                 "batch_size": 8,
+                "bptt_steps": 3,
+            },
+            {
+                **quick,
+                "cell": "jordan",
+                "direction": "decoupled",
+                "fusion": "recurrent",
+                "matching_schedule": "rise",
             },
         ]
 

@@ -28,8 +28,8 @@ class FittedNetwork(NamedTuple):
     Attributes
     ----------
     net : SequenceNet
-    history : skorch.history.History
-        Of the training with the validation part kept.
+    histories : dict of skorch.history.History
+        Of each part of the training with the validation part kept.
     window_length : int
         Number of past steps that a forecast reads.
     horizon : int
@@ -46,7 +46,7 @@ class FittedNetwork(NamedTuple):
     """
 
     net: SequenceNet
-    history: Any
+    histories: dict[str | None, Any]
     window_length: int
     horizon: int
     batch_size: int

@@ -20,11 +20,25 @@ from sklrnn.data.timegrid import season_length
 from sklrnn.data.windows import WindowSet, has_gaps, split_windows
 from sklrnn.forecasting import FittedNetwork, collect_residuals
 from sklrnn.network.assemble import ForecastNetwork
-from sklrnn.training import DivergenceError, SequenceNet, take_over
+from sklrnn.training import (
+    DivergenceError,
+    History,
+    SequenceNet,
+    begin_phase,
+    take_over,
+)
 
 _CALIBRATION_WINDOWS = 4000
 _CALIBRATION_VALUES = 4_000_000
 _VALIDATION_WINDOWS = 2000
+_TRAINING_ONLY = (
+    "dropout",
+    "recurrent_dropout",
+    "bptt_steps",
+    "matching_weight",
+    "matching_schedule",
+)
+"""Parameters of the layers that may differ from those the weights were learned with."""
 
 
 def learn(
@@ -93,6 +107,7 @@ def learn(
             "n_targets": series[0].n_targets,
             "n_exogenous": len(exogenous),
             "masked": masked,
+            "window_length": window_length,
             "horizon": n_out,
             "normalize": params.normalize,
         }
@@ -103,21 +118,21 @@ def learn(
         return net
 
     net = new_net()
-    history = net.history_
-    _train(
-        net, train_set, valid_set, window_length, epochs, epoch_size, params.patience
+    phases = dict.fromkeys(net.module_.phases, epochs)
+    histories = _train(
+        net, train_set, valid_set, window_length, phases, epoch_size, params.patience
     )
     sets = windows(horizon, params.validation_fraction)
     residuals = _calibrate(net, sets, window_length, horizon)
     if params.refit and valid_set is not None and epochs:
         if params.patience is not None:
-            epochs = int(np.argmin(history[:, "valid_loss"])) + 1
+            phases = {name: _best_epoch(rows) for name, rows in histories.items()}
         net = new_net()
         everything, _ = windows(n_out, None)
-        _train(net, everything, None, window_length, epochs, epoch_size, None)
+        _train(net, everything, None, window_length, phases, epoch_size, None)
     return FittedNetwork(
         net=net,
-        history=history,
+        histories=histories,
         window_length=window_length,
         horizon=horizon,
         batch_size=batch_size,
@@ -143,7 +158,8 @@ def learn_on(fitted: FittedNetwork, series: list[GridSeries], epochs: int) -> No
         masked=fitted.net.module_.masked,
     )
     length, size = fitted.window_length, fitted.epoch_size
-    _train(fitted.net, everything, None, length, epochs, size, None)
+    phases = dict.fromkeys(fitted.net.module_.phases, epochs)
+    _train(fitted.net, everything, None, length, phases, size, None)
 
 
 def check_start(
@@ -201,7 +217,7 @@ def check_targets(start: FittedNetwork, targets: tuple[Hashable, ...]) -> None:
 
 
 def _architecture(params: Any) -> dict[str, Any]:
-    names = [name for name in LAYER_PARAMS if name != "dropout"]
+    names = [name for name in LAYER_PARAMS if name not in _TRAINING_ONLY]
     return {n: getattr(params, n) for n in (*names, "strategy", "normalize")}
 
 
@@ -226,24 +242,35 @@ def _train(
     train_set: WindowSet,
     valid_set: WindowSet | None,
     window_length: int,
-    epochs: int,
+    phases: dict[str | None, int],
     epoch_size: int | None,
     patience: int | None,
-) -> None:
+) -> dict[str | None, History]:
+    """Train a net in place, for as many epochs as each part of the training has."""
     if valid_set is not None:
         valid_set = valid_set.thinned(_VALIDATION_WINDOWS)
-    try:
-        train_net(
-            net,
-            (train_set, valid_set),
-            window_length=window_length,
-            epochs=epochs,
-            epoch_size=epoch_size,
-            patience=patience,
-        )
-    except DivergenceError as error:
-        error.net = net
-        raise
+    histories = {}
+    for phase, epochs in phases.items():
+        if phase is not None:
+            begin_phase(net, phase)
+        try:
+            train_net(
+                net,
+                (train_set, valid_set),
+                window_length=window_length,
+                epochs=epochs,
+                epoch_size=epoch_size,
+                patience=patience,
+            )
+        except DivergenceError as error:
+            error.net = net
+            raise
+        histories[phase] = net.history_
+    return histories
+
+
+def _best_epoch(history: History) -> int:
+    return int(np.argmin(history[:, "valid_loss"])) + 1
 
 
 def _calibrate(

@@ -1,4 +1,4 @@
-"""Pictures of forecasts; matplotlib is imported on use."""
+"""Pictures of forecasts, gates and gradients; matplotlib is imported on use."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
     from sklrnn.experiments.backtest import Backtest
@@ -16,6 +18,7 @@ _OBSERVED = "#333333"
 _FORECAST = "#c1440e"
 _BACKTEST = "#1f77b4"
 _GAP = "#ececec"
+_SEVERAL = ("#c1440e", "#1f77b4", "#2a9d5c", "#8450a8", "#8c6d1f", "#333333")
 
 
 def plot_forecast(
@@ -64,11 +67,7 @@ def plot_forecast(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['observed', 'forecast', '80 % interval', '95 % interval']
     """
-    require_matplotlib()
-    if ax is None:
-        from matplotlib import pyplot
-
-        _, ax = pyplot.subplots(figsize=(10, 4.5), layout="constrained")
+    ax = ax or _new_axes(figsize=(10, 4.5))
     times = _axis_values(history.index.append(forecast.index))
     past, future = times[: len(history)], times[len(history) :]
     values = history.to_numpy(dtype=float)
@@ -93,6 +92,96 @@ def plot_forecast(
     ax.axvline(past[-1] + (future[0] - past[-1]) / 2, color="#999999", lw=0.8, ls=":")
     _dress(ax, history, forecast, times)
     return ax
+
+
+def plot_fusion_gates(gates: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw how much of every step comes from the past and how much from the future.
+
+    Parameters
+    ----------
+    gates : DataFrame of shape (n_steps, hidden_size)
+        What `sklrnn.inspection.fusion_gates` returned for one series.
+    ax : matplotlib Axes, optional
+        Where to draw. None makes a new figure.
+
+    Returns
+    -------
+    ax : matplotlib Axes
+        The mean over the hidden units, and the range of the middle 80 % of them.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    ax = ax or _new_axes(figsize=(8, 3.5))
+    steps = gates.index.to_numpy()
+    low, high = gates.quantile([0.1, 0.9], axis=1).to_numpy()
+    ax.fill_between(steps, low, high, color=_GAP, lw=0, label="80 % of the units")
+    ax.plot(steps, gates.mean(axis=1), color=_BACKTEST, lw=2, label="mean")
+    ax.axhline(0.5, color="#999999", lw=0.8, ls=":")
+    ax.set_ylim(0, 1)
+    ax.set_yticks([0, 0.5, 1], ["0: all future", "0.5", "1: all past"])
+    ax.set_xlabel("step of the window (0 is the newest)")
+    ax.set_title("Gate between past and future", loc="left", pad=26)
+    _frame(ax)
+    _legend(ax)
+    return ax
+
+
+def plot_gradient_flow(
+    flows: dict[str, pd.DataFrame], axes: Sequence[Axes] | None = None
+) -> Sequence[Axes]:
+    """Draw how gradients shrink or grow on their way back through the steps.
+
+    Parameters
+    ----------
+    flows : dict of str to DataFrame
+        Names, and what `sklrnn.inspection.gradient_flow` returned for each.
+    axes : two matplotlib Axes, optional
+        Where to draw. None makes a new figure.
+
+    Returns
+    -------
+    axes : two matplotlib Axes
+        The gradients of the loss; the products of Jacobians, with their bounds dashed.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    if axes is None:
+        axes = _new_axes(figsize=(10, 4), ncols=2)
+    panels = (("gradient", "norm of dL / dh(t)"), ("jacobian", "norm of dh(T) / dh(t)"))
+    for ax, (column, title) in zip(axes, panels, strict=True):
+        for number, (name, flow) in enumerate(flows.items()):
+            color = _SEVERAL[number % len(_SEVERAL)]
+            ax.plot(
+                flow.index, _above_zero(flow[column]), color=color, lw=2, label=name
+            )
+            if column == "jacobian" and flow["bound"].notna().any():
+                bound = _above_zero(flow["bound"])
+                label = f"bound of {name}"
+                ax.plot(flow.index, bound, color=color, lw=1, ls="--", label=label)
+        ax.set_yscale("log")
+        ax.set_xlabel("step t of the window (0 is the newest, T)")
+        ax.set_title(title, loc="left", pad=26)
+        _frame(ax)
+        _legend(ax)
+    return axes
+
+
+def _above_zero(norms: pd.Series) -> pd.Series:
+    """Leave out what a logarithmic axis cannot show."""
+    return norms.where(norms > 0)
+
+
+def _new_axes(figsize: tuple[float, float], ncols: int = 1) -> Any:
+    require_matplotlib()
+    from matplotlib import pyplot
+
+    return pyplot.subplots(ncols=ncols, figsize=figsize, layout="constrained")[1]
 
 
 def require_matplotlib() -> None:
@@ -204,14 +293,22 @@ def _dress(
     what = f"Forecast of {name}" if name else "Forecast"
     steps = "1 step" if len(forecast) == 1 else f"{len(forecast)} steps"
     ax.set_title(f"{what}: {steps} after {history.index[-1]}", loc="left", pad=26)
+    _frame(ax)
+    _legend(ax, last="not observed")
+
+
+def _frame(ax: Axes) -> None:
     ax.margins(x=0.01)
     ax.grid(axis="y", color="#dddddd", lw=0.6)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def _legend(ax: Axes, last: str | None = None) -> None:
+    """Put the legend above the axes, below the title."""
     handles: Any
     handles, labels = ax.get_legend_handles_labels()
-    last = {"not observed": 1}
-    order = sorted(range(len(labels)), key=lambda i: last.get(labels[i], 0))
+    order = sorted(range(len(labels)), key=lambda i: labels[i] == last)
     ax.legend(
         [handles[i] for i in order],
         [labels[i] for i in order],

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
+from skorch.history import History
 from torch import Tensor
 
 from sklrnn.batches import Batches, WindowDataset
-from sklrnn.network.layers import VariationalDropout
+from sklrnn.network.dropout import VariationalDropout
 from sklrnn.network.losses import MaskedMSE
 
 OPTIMIZERS = {
@@ -26,6 +27,7 @@ OPTIMIZERS = {
     "rmsprop": torch.optim.RMSprop,
 }
 SCHEDULES = ("cosine", "plateau", None)
+_SPARED_FROM_DECAY = ("*bias*", "*norm*", "*initial*")
 _SMALL_NETWORK = 256
 _LOWEST_LR = 0.01
 """Where the schedules end, as a share of the peak learning rate."""
@@ -191,14 +193,12 @@ class SequenceNet(NeuralNet):
 
         def closure() -> Tensor:
             self.optimizer_.zero_grad(set_to_none=True)
-            result["y_pred"] = self.module_(**batch[0])
-            loss = self.criterion_(result["y_pred"], *batch[1])
+            loss, result["y_pred"] = self._loss(batch)
             result["loss"] = loss.detach()
             loss.backward()
             if self.gradient_clip is not None:
-                torch.nn.utils.clip_grad_norm_(
-                    self.module_.parameters(), self.gradient_clip
-                )
+                for weights in self.module_.gradient_groups():
+                    torch.nn.utils.clip_grad_norm_(weights, self.gradient_clip)
             self.notify(
                 "on_grad_computed",
                 named_parameters=self.module_.named_parameters(),
@@ -213,9 +213,13 @@ class SequenceNet(NeuralNet):
     def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Score one batch."""
         with torch.no_grad():
-            prediction = self.module_(**batch[0])
-            loss = self.criterion_(prediction, *batch[1])
+            loss, prediction = self._loss(batch)
         return {"loss": loss, "y_pred": prediction}
+
+    def _loss(self, batch: Any) -> tuple[Tensor, Tensor]:
+        inputs, scored = batch
+        progress = self._learning_rate.progress
+        return self.module_.loss(self.criterion_, inputs, scored, progress)
 
     def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:
         """Predict one batch."""
@@ -238,6 +242,11 @@ class _LearningRate:
         self.factor = 1.0
         self.best = math.inf
         self.misses = 0
+
+    @property
+    def progress(self) -> float:
+        """Share of the steps that are done."""
+        return min(self.step / self.n_steps, 1.0)
 
     def apply(self, optimizer: torch.optim.Optimizer) -> None:
         self.step += 1
@@ -297,7 +306,7 @@ def new_net(
 ) -> SequenceNet:
     """Make and initialise a net; the weights depend on `seed` alone.
 
-    Weight decay spares the biases.
+    Weight decay spares biases, gains of normalisation and learned initial states.
     """
     optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     extra: dict[str, Any] = {"optimizer__weight_decay": weight_decay}
@@ -307,7 +316,9 @@ def new_net(
         module,
         criterion=MaskedMSE,
         optimizer=optimizer_class,
-        optimizer__param_groups=[("*bias*", {"weight_decay": 0.0})],
+        optimizer__param_groups=[
+            (pattern, {"weight_decay": 0.0}) for pattern in _SPARED_FROM_DECAY
+        ],
         train_split=None,
         callbacks=list(callbacks or []),
         device=device,
@@ -319,6 +330,13 @@ def new_net(
     with _seeded(seed, device):
         net.initialize()
     return net
+
+
+def begin_phase(net: SequenceNet, phase: str | None) -> None:
+    """Begin a part of a training, with a fresh optimiser and an empty history."""
+    net.module_.begin(phase)
+    net.initialize_optimizer()
+    net.history_ = History()  # skorch would empty the one that was handed out
 
 
 def train(

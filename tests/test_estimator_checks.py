@@ -20,5 +20,6 @@ def test_parameter_sets_cover_the_choices():
     sets = RNNForecaster.get_test_params()
     assert len(sets) >= 4
     forecasters = [RNNForecaster(**params) for params in sets]
-    for name in ("cell", "direction", "strategy", "normalize"):
+    names = "cell direction fusion strategy normalize layer_norm recurrent_dropout"
+    for name in (*names.split(), "bptt_steps"):
         assert len({getattr(f, name) for f in forecasters}) >= 2

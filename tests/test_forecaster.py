@@ -510,7 +510,7 @@ def test_cells_fusions_and_optimisers_can_be_classes():
 
 def test_cell_params_reach_the_cell():
     relu = fitted(cell="elman", cell_params={"nonlinearity": "relu"})
-    assert relu.net_.module_.encoder.layers[0].cell.layer.nonlinearity == "relu"
+    assert relu.net_.module_.encoder.layers[0].branch.cell.layer.nonlinearity == "relu"
 
 
 class Recorder(Callback):

@@ -23,6 +23,7 @@ ROOMS_BELOW = {
     "calibration": set(),
     "conventions": set(),
     "network": {"registry"},
+    "testing": {"network", "registry"},
     "batches": {"data"},
     "training": {"batches", "data", "network", "registry"},
     "base": {"batches", "data", "network", "registry", "training"},
@@ -49,7 +50,7 @@ ROOMS_BELOW = {
 # The rooms that a library has no place in.
 ROOMS_WITHOUT = {
     "torch": {"arguments", "cli", "data", "datasets", "registry"},
-    "pandas": {"arguments", "cli", "network", "registry"},
+    "pandas": {"arguments", "cli", "network", "registry", "testing"},
     "sktime": {
         "arguments",
         "cli",
@@ -57,9 +58,18 @@ ROOMS_WITHOUT = {
         "datasets",
         "network",
         "registry",
+        "testing",
         "training",
     },
-    "matplotlib": {"base", "data", "datasets", "network", "registry", "training"},
+    "matplotlib": {
+        "base",
+        "data",
+        "datasets",
+        "network",
+        "registry",
+        "testing",
+        "training",
+    },
 }
 
 

@@ -129,7 +129,7 @@ def split_windows(
             ("train", begin, split),
             ("valid", max(split - 1, 0), one.end),
         ):
-            last_seen = np.arange(low, high - 1)
+            last_seen = _worth_scoring(one, np.arange(low, high - 1), horizon)
             parts[name].append(
                 np.stack(
                     [
@@ -190,6 +190,17 @@ def _padding(row: np.ndarray, masked: bool) -> np.ndarray:
         row[n_columns : 2 * n_columns] = 0.0
         row[2 * n_columns :] = scale_gap(np.array(GAP_CAP))
     return row
+
+
+def _worth_scoring(one: GridSeries, last_seen: np.ndarray, horizon: int) -> np.ndarray:
+    """Keep the windows, by the last row of their pasts, that have a target to score."""
+    observed = ~np.isnan(one.values[: one.end, : one.n_targets]).all(axis=1)
+    if observed.all():
+        return last_seen
+    count = np.r_[0, np.cumsum(observed)]
+    stop = np.minimum(last_seen + 1 + horizon, one.end)
+    kept = last_seen[count[stop] > count[last_seen + 1]]
+    return kept if len(kept) else last_seen
 
 
 def _validation_start(one: GridSeries, fraction: float | None) -> int:

@@ -1,5 +1,6 @@
-"""Data to try the estimators on, bundled with the package: nothing is downloaded."""
+"""Data to try the estimators on, bundled or generated: nothing is downloaded."""
 
 from sklrnn.datasets.compressor import load_compressor
+from sklrnn.datasets.synthetic import make_lag_task
 
-__all__ = ["load_compressor"]
+__all__ = ["load_compressor", "make_lag_task"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
@@ -44,24 +46,33 @@ class Rows(NamedTuple):
     window_length: int | None
 
 
-def build_encoder(
-    params: LayerParams, rows: Rows
-) -> RecurrentLayers | Decoupled:
+def build_encoder(params: LayerParams, rows: Rows) -> RecurrentLayers | Decoupled:
     """Build the recurrent layers that an estimator's parameters describe."""
     if params["direction"] != "decoupled":
         return _build_layers(params, rows, params["direction"])
     forward_layers = _build_layers(params, rows, "forward")
-    # Drawn apart, so that the forward branch starts as it would without a teacher.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch.initial_seed() + 1)
+    # Drawn apart, so that the forward branch starts as it would without a teacher, and
+    # the teacher as it would with another fusion.
+    with _other_draws(1):
+        backward_layers = _build_layers(params, rows, "forward")
+        with _other_draws(2):
+            fusion = _build_fusion(params)
         return Decoupled(
             forward_layers,
-            _build_layers(params, rows, "forward"),
-            _build_fusion(params),
+            backward_layers,
+            fusion,
             n_targets=rows.n_targets,
             matching_weight=params["matching_weight"],
             matching_schedule=params["matching_schedule"],
         )
+
+
+@contextmanager
+def _other_draws(number: int) -> Iterator[None]:
+    """Draw initial weights that leave those drawn outside as they are."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch.initial_seed() + number)
+        yield
 
 
 def _build_layers(params: LayerParams, rows: Rows, direction: str) -> RecurrentLayers:
@@ -159,7 +170,7 @@ class ForecastNetwork(nn.Module):
         n_columns = n_targets + n_exogenous
         self.n_channels = n_columns * (3 if masked else 1)
         rows = Rows(self.n_channels, n_targets, masked, window_length)
-        self.encoder = build_encoder(LayerParams(**layers), rows)
+        self.encoder: Any = build_encoder(cast(LayerParams, layers), rows)
         self.head = ForecastHead(
             self.encoder.output_size, horizon, n_targets, n_exogenous
         )
@@ -178,6 +189,18 @@ class ForecastNetwork(nn.Module):
             self.requires_grad_(phase == "forward")
             for weight in self.encoder.teacher_parameters():
                 weight.requires_grad_(phase == "backward")
+
+    def count_parameters(self) -> dict[str, int]:
+        """Count the weights, by what they are for."""
+        layers = self.encoder
+        if isinstance(layers, Decoupled):
+            layers = layers.forward_layers
+        counts = {
+            "layers": _count(layers),
+            "teacher": _count(self.encoder) - _count(layers),
+            "head": _count(self.head),
+        }
+        return {**counts, "total": sum(counts.values())}
 
     def gradient_groups(self) -> list[list[nn.Parameter]]:
         """Return the weights whose gradients are clipped together."""
@@ -287,6 +310,22 @@ class ForecastNetwork(nn.Module):
         prediction = self._absolute(self.head(outputs[:, -1], future), carry.level)
         return prediction, Carry(states, carry.level)
 
+    def reconstruct(self, past: Tensor) -> Tensor:
+        """Predict a decoupled network's inner steps from both their sides, offline.
+
+        Returns
+        -------
+        Tensor of shape (batch, steps - 2, n_targets)
+            For all steps but the first and the last.
+        """
+        level = self._level(past)
+        x = self._relative(past, level)
+        return self._absolute(self.encoder.reconstruct(x), level)
+
+    def relative(self, past: Tensor) -> Tensor:
+        """Return windows as the recurrent layers read them, on their own level."""
+        return self._relative(past, self._level(past))
+
     def _level(self, past: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return each window's own center and scale, (batch, 1, n_targets)."""
         values = past[..., : self.n_targets]
@@ -317,3 +356,7 @@ class ForecastNetwork(nn.Module):
         self, prediction: Tensor, level: tuple[Tensor, Tensor] | None
     ) -> Tensor:
         return prediction if level is None else prediction * level[1] + level[0]
+
+
+def _count(module: nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())

@@ -48,7 +48,7 @@ class Decoupled(nn.Module):
     References
     ----------
     D. Serdyuk et al., "Twin networks: matching the future for sequence generation",
-    ICLR 2018, equations (3)-(5).
+    ICLR 2018, section 2.
     """
 
     causal = True

@@ -65,7 +65,7 @@ class Gated(nn.Module):
     References
     ----------
     J. Arevalo et al., "Gated multimodal units for information fusion", ICLR workshop
-    2017, equations (1)-(5), with the two directions as the two modes.
+    2017, section 3, with the two directions as the two modes.
     """
 
     causal = True

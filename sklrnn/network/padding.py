@@ -23,9 +23,7 @@ def reverse(x: Tensor, lengths: Tensor | None = None) -> Tensor:
     if lengths is None:
         return x.flip(1)
     steps = torch.arange(x.shape[1], device=x.device)
-    order = torch.where(
-        steps < lengths[:, None], lengths[:, None] - 1 - steps, steps
-    )
+    order = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
     return x.gather(1, order[..., None].expand_as(x))
 
 

@@ -71,7 +71,8 @@ def test_cut_windows_equal_the_stacked_ones():
     train, _ = split_windows(
         [one], window_length=6, horizon=1, validation_fraction=None, masked=True
     )
-    cut = cut_windows(one, np.arange(6, 30), 6, masked=True)
+    scored = [end for end in range(6, 30) if end != 15]  # the missing target
+    cut = cut_windows(one, np.array(scored), 6, masked=True)
     for start, window in zip(train.starts, cut, strict=True):
         np.testing.assert_array_equal(window, train.flat[start : start + 6])
 
@@ -100,3 +101,15 @@ def test_flat_array_grows_with_the_rows_not_with_the_windows():
         series(1000), window_length=50, horizon=20, validation_fraction=0.2, masked=True
     )[0]
     assert short.flat.nbytes <= (1000 + 50 + 20) * 3 * 4
+
+
+def test_windows_without_a_target_to_score_are_left_out():
+    values = np.full(60, np.nan)
+    values[[9, 29, 49]] = 1.0
+    table = pd.DataFrame({"a": values})
+    made = read_series(table, None, standardize=False)
+    windows, _ = split_windows(
+        made, window_length=5, horizon=2, validation_fraction=None, masked=True
+    )
+    first_scored = windows.starts + 5 - 5  # the series begins behind 5 rows of padding
+    assert sorted(first_scored) == [8, 9, 28, 29, 48, 49]

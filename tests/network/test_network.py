@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from sklrnn.network.assemble import ForecastNetwork
-from sklrnn.network.layers import VariationalDropout
+from sklrnn.network.dropout import VariationalDropout
 from sklrnn.network.losses import MaskedMSE
 from sklrnn.network.rollout import roll_out
 
@@ -15,6 +15,11 @@ LAYERS = {
     "fusion": "concat",
     "fusion_params": None,
     "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+    "layer_norm": False,
+    "bptt_steps": None,
+    "matching_weight": 0.0,
+    "matching_schedule": "constant",
 }
 
 
@@ -24,6 +29,7 @@ def network(**changes):
         "n_targets": 2,
         "n_exogenous": 1,
         "masked": False,
+        "window_length": 10,
         "horizon": 4,
         "normalize": "window",
         **LAYERS,
