@@ -18,6 +18,7 @@ CELLS = [
     (Jordan, {"alpha": 0.6, "nonlinearity": "relu", "n_targets": 1}),
     (GRUD, {}),
     (GRUD, {"masked": True}),
+    (GRUD, {"masked": True, "layer_norm": True}),
     (MinGRU, {}),
     (MinGRU, {"layer_norm": True}),
     (MinLSTM, {}),

@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import layer_norm, linear
+
+from sklrnn.network.kernels import check_kernel, choose, compute
 
 State = Any
 """What a cell carries from step to step; nobody but the cell looks inside.
@@ -162,31 +165,118 @@ def detached(state: State) -> State:
     return state
 
 
-class NativeCell(Cell):
-    """A cell whose steps and sequences one of torch's own layers runs.
+class LayerCell(Cell):
+    """A cell with the weights of one of torch's own layers.
+
+    Its sequences are computed by that layer or by `sklrnn.network.kernels`. A subclass
+    names the `recurrence` and provides `advance` and `recurrent_inputs`, and its state
+    is a tuple of tensors of shape (batch, hidden_size), the output first.
 
     Parameters
     ----------
     layer : nn.RNNBase
         One layer, one direction, ``batch_first``.
+    kernel : {"auto", "native", "numba", "torch", "loop"}
+        Who computes sequences; "auto" chooses what is fastest.
+    n_gates : int
+        Number of gates in the layer's weights, in its order.
+    layer_norm : bool
+        Whether to normalise every gate's W_x x and W_h h.
+    native : bool
+        Whether the layer itself computes what the cell does.
+
+    Attributes
+    ----------
+    norm_x, norm_h : nn.Parameter of shape (n_gates, hidden_size) or None
+        Gains of the layer normalisation.
+
+    Raises
+    ------
+    ValueError
+        If `kernel` is not one that can compute the cell.
     """
 
     layer: nn.RNNBase
+    recurrence: str
+    native_wins = False
+    """Whether torch's own layer is faster on the CPU than machine code of ours."""
 
-    def __init__(self, layer: nn.RNNBase) -> None:
+    def __init__(
+        self,
+        layer: nn.RNNBase,
+        kernel: str,
+        *,
+        n_gates: int = 1,
+        layer_norm: bool = False,
+        native: bool = True,
+    ) -> None:
         super().__init__(layer.input_size, layer.hidden_size)
+        native = native and not layer_norm
+        check_kernel(kernel, native)
         self.layer = layer
+        self.kernel = kernel
+        self.native = native
+        gain = torch.ones(n_gates, self.hidden_size)
+        self.norm_x = nn.Parameter(gain.clone()) if layer_norm else None
+        self.norm_h = nn.Parameter(gain) if layer_norm else None
+
+    def recurrent_inputs(
+        self, state: State, hidden_mask: Tensor | None
+    ) -> tuple[Any, ...]:
+        """Return what the recurrence takes after the projected input."""
+        raise NotImplementedError
+
+    def input_bias(self) -> Tensor:
+        """Return all biases that are added to the input's part of the gates."""
+        _, _, input_bias, hidden_bias = self.layer.all_weights[0]
+        return input_bias + hidden_bias
 
     def initial_state(self, batch: int) -> State:
-        """Return zeros of shape (1, batch, hidden_size)."""
+        """Return zeros of shape (batch, hidden_size)."""
         weight = self.layer.all_weights[0][0]
-        return weight.new_zeros(1, batch, self.hidden_size)
+        return (weight.new_zeros(batch, self.hidden_size),)
 
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:  # type: ignore[override]
-        """Advance by one step."""
-        output, state = self.layer(x.unsqueeze(1), state)
-        return output.squeeze(1), state
+    def project(self, x: Tensor) -> Tensor:
+        """Compute the input's part of the gates, (batch, steps, n_gates * hidden)."""
+        weight, bias = self.layer.all_weights[0][0], self.input_bias()
+        if self.norm_x is None:
+            return linear(x, weight, bias)
+        return bias + normalised(linear(x, weight), self.norm_x)
 
-    def sequence(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:  # type: ignore[override]
-        """Run over a whole sequence, in torch's own kernel."""
-        return self.layer(x, state)
+    def sequence(  # type: ignore[override]
+        self, x: Tensor, state: State = None, hidden_mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Run over a whole sequence, from `state` or from the initial one."""
+        if state is None:
+            state = self.initial_state(len(x))
+        native = self.native and hidden_mask is None
+        kernel = choose(self.kernel, x, native=native, native_wins=self.native_wins)
+        if kernel == "native":
+            return self._native(x, state)
+        if kernel == "loop":
+            return super().sequence(x, state, hidden_mask=hidden_mask)
+        inputs = self.recurrent_inputs(state, hidden_mask)
+        projected = self._project_steps(x.transpose(0, 1).contiguous(), kernel)
+        outputs, *state = compute(kernel, self.recurrence, projected, *inputs)
+        return outputs.transpose(0, 1), tuple(state)
+
+    def summary(self, x: Tensor, **context: Any) -> Tensor:
+        """Return the output of a whole sequence's last step, (batch, hidden_size)."""
+        return self.sequence(x, **context)[1][0]
+
+    def _project_steps(self, x: Tensor, kernel: str) -> Tensor:
+        """Compute what `project` does, for x of shape (steps, batch, input_size)."""
+        if self.norm_x is None:
+            return self.project(x)
+        a = linear(x, self.layer.all_weights[0][0])
+        return compute(kernel, "gate_norm", a, self.norm_x, self.input_bias())
+
+    def _native(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        outputs, (after,) = self.layer(x, state[0].unsqueeze(0))
+        return outputs, (after,)
+
+
+def normalised(a: Tensor, gain: Tensor) -> Tensor:
+    """Normalise every gate of a, (..., n_gates * size); gain is (n_gates, size)."""
+    gates = layer_norm(a.unflatten(-1, gain.shape), gain.shape[-1:])
+    return (gates * gain).flatten(-2)

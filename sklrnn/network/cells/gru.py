@@ -2,33 +2,126 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import Any
 
-from sklrnn.network.cells.base import NativeCell
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from sklrnn.network.cells.base import LayerCell, State, normalised
 
 
-class GRU(NativeCell):
-    r"""Gated recurrent unit, with the reset gate after the matrix product.
+class GRU(LayerCell):
+    r"""Gated recurrent unit.
 
     .. math::
-        z_t, r_t &= \sigma(W_x x_t + W_h h_{t-1} + b) \\
+        r_t, z_t &= \sigma(W_x x_t + W_h h_{t-1} + b) \\
         \tilde h_t &= \tanh(W_{xh} x_t + b_x + r_t \odot (W_{hh} h_{t-1} + b_h)) \\
         h_t &= z_t \odot h_{t-1} + (1 - z_t) \odot \tilde h_t
 
-    This is the form of torch and cuDNN; Cho et al. apply r_t before the product, and
-    Chung et al. name z_t the other way round.
+    This has the reset gate after the matrix product, as torch and cuDNN have it. Cho et
+    al. have it before, with
+    :math:`\tilde h_t = \tanh(W_{xh} x_t + W_{hh} (r_t \odot h_{t-1}) + b)`. Chung et
+    al. name z_t the other way round.
+
+    With layer normalisation, LN(W_x x) and LN(W_h h) stand for the two products, with a
+    gain for each and normalised gate by gate (Ba et al. 2016 normalise the two gates
+    together).
 
     Parameters
     ----------
     input_size, hidden_size : int
+    reset : {"after", "before"}, default="after"
+        Where the reset gate stands.
+    layer_norm : bool, default=False
+        Whether to normalise inside the gates.
+    kernel : {"auto", "native", "numba", "torch", "loop"}, default="auto"
+        Who computes sequences; see `sklrnn.network.kernels`.
+
+    Attributes
+    ----------
+    layer : nn.GRU
+        Holds the weights, gates in the order r, z, h.
+    norm_x, norm_h : nn.Parameter of shape (3, hidden_size) or None
+        Gains of the layer normalisation.
+
+    Raises
+    ------
+    ValueError
+        If `reset` is not one of those listed, or `kernel` cannot compute the cell.
 
     References
     ----------
     K. Cho et al., "Learning phrase representations using RNN encoder-decoder for
-    statistical machine translation", 2014, equations (5)-(8). J. Chung et al.,
+    statistical machine translation", EMNLP 2014, equations (5)-(8). J. Chung et al.,
     "Empirical evaluation of gated recurrent neural networks on sequence modeling",
-    2014.
+    2014. J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", 2016,
+    appendix.
     """
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(nn.GRU(input_size, hidden_size, batch_first=True))
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        reset: str = "after",
+        layer_norm: bool = False,
+        kernel: str = "auto",
+    ) -> None:
+        if reset not in ("after", "before"):
+            raise ValueError(f"reset must be 'after' or 'before', got {reset!r}")
+        super().__init__(
+            nn.GRU(input_size, hidden_size, batch_first=True),
+            kernel,
+            n_gates=3,
+            layer_norm=layer_norm,
+            native=reset == "after",
+        )
+        self.reset = reset
+        self.recurrence = f"gru_{reset}"
+
+    def input_bias(self) -> Tensor:
+        """Return the biases, without that which is added where r multiplies."""
+        if self.reset == "before":
+            return super().input_bias()
+        _, _, input_bias, hidden_bias = self.layer.all_weights[0]
+        r_and_z = hidden_bias[: 2 * self.hidden_size]
+        return input_bias + torch.nn.functional.pad(r_and_z, (0, self.hidden_size))
+
+    def advance(
+        self, projected: Tensor, state: State, hidden_mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Advance by one step from what `project` has computed of it."""
+        (hidden,) = state
+        read = hidden if hidden_mask is None else hidden * hidden_mask
+        weight, gain, size = self.layer.all_weights[0][1], self.norm_h, self.hidden_size
+        x, x_new = projected.split([2 * size, size], dim=1)
+        if self.reset == "after":
+            a, a_new = product(read, weight, gain).split([2 * size, size], dim=1)
+            r, z = (x + a).sigmoid().chunk(2, dim=1)
+            new = (x_new + r * (a_new + self.new_bias())).tanh()
+        else:
+            gate_gain, new_gain = (None, None) if gain is None else gain.split([2, 1])
+            a = product(read, weight[: 2 * size], gate_gain)
+            r, z = (x + a).sigmoid().chunk(2, dim=1)
+            new = (x_new + product(r * read, weight[2 * size :], new_gain)).tanh()
+        hidden = new + z * (hidden - new)
+        return hidden, (hidden,)
+
+    def new_bias(self) -> Tensor:
+        """Return the bias b_h, which the reset gate multiplies."""
+        return self.layer.all_weights[0][3][2 * self.hidden_size :]
+
+    def recurrent_inputs(
+        self, state: State, hidden_mask: Tensor | None
+    ) -> tuple[Any, ...]:
+        """Return what the recurrence takes after the projected input."""
+        weight = self.layer.all_weights[0][1]
+        if self.reset == "after":
+            return state[0], weight, self.new_bias(), hidden_mask, self.norm_h
+        return state[0], weight, hidden_mask, self.norm_h, None
+
+
+def product(x: Tensor, weight: Tensor, gain: Tensor | None) -> Tensor:
+    """Multiply x by weights, and normalise it gate by gate if there is a gain."""
+    a = linear(x, weight)
+    return a if gain is None else normalised(a, gain)

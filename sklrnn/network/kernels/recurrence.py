@@ -35,15 +35,17 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, implementation: Implementation, *inputs: Any) -> Any:
         outputs, kept = implementation.forward(*inputs, keep=True)
         ctx.implementation = implementation
-        ctx.save_for_backward(*kept)
+        ctx.save_for_backward(*(x if isinstance(x, Tensor) else None for x in kept))
+        ctx.others = tuple(None if isinstance(x, Tensor) else x for x in kept)
         ctx.set_materialize_grads(False)
         return outputs
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
-        found = ctx.implementation.backward(ctx.saved_tensors, *gradients)
-        return None, *found
+        pairs = zip(ctx.saved_tensors, ctx.others, strict=True)
+        kept = tuple(other if saved is None else saved for saved, other in pairs)
+        return None, *ctx.implementation.backward(kept, *gradients)
 
 
 def run(implementation: Implementation, *inputs: Any) -> Any:
@@ -60,7 +62,9 @@ def run(implementation: Implementation, *inputs: Any) -> Any:
 
 def zeros_unless(gradient: Tensor | None, like: Tensor) -> Tensor:
     """Return a copy of a gradient that may be written to, zeros if there is none."""
-    return torch.zeros_like(like) if gradient is None else gradient.clone()
+    if gradient is None:
+        return torch.zeros_like(like)
+    return gradient.clone(memory_format=torch.contiguous_format)
 
 
 def seen(hiddens: Tensor, mask: Tensor | None) -> Tensor:

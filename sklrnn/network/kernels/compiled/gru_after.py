@@ -130,7 +130,7 @@ def backward(kept: Kept, d_outputs: Tensor | None, d_hidden: Tensor | None) -> T
     d_hidden = zeros_unless(d_hidden, hiddens[0])
     d_gates = torch.empty_like(gates)
     d_recurrent = d_gates if normed is None else torch.empty_like(normed)
-    d_gain = None if gain is None else torch.zeros_like(gain)
+    d_gain = None if gain is None else gain.new_zeros(gain.shape)
     _backward(
         array(d_outputs, gates, 3),
         panels(weight.T),

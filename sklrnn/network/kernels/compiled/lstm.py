@@ -152,8 +152,8 @@ def backward(
     d_cell = zeros_unless(d_cell, hiddens[0])
     d_projected = torch.empty_like(gates)
     d_recurrent = d_projected if gain is None else torch.empty_like(gates)
-    d_gain = None if gain is None else torch.zeros_like(gain)
-    d_peephole = None if peephole is None else torch.zeros_like(peephole)
+    d_gain = None if gain is None else gain.new_zeros(gain.shape)
+    d_peephole = None if peephole is None else peephole.new_zeros(peephole.shape)
     _backward(
         array(d_outputs, gates, 3),
         panels(weight.T),

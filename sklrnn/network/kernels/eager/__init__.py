@@ -1,0 +1,1 @@
+"""Whole sequences in torch's operations, on every device and for every dtype."""
