@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from sklrnn.network.cells.base import Cell, State
+from sklrnn.network.cells.base import Cell, State, normalised
 from sklrnn.network.kernels import check_kernel, choose, compute
 
 GAP_CAP = 1000
@@ -226,11 +226,7 @@ class GRUD(Cell):
 
     def _multiply(self, read: Tensor, rows: slice, gates: slice) -> Tensor:
         product = read @ self.recurrent[rows].T
-        if self.gain is None:
-            return product
-        split = product.unflatten(-1, (-1, self.hidden_size))
-        normed = nn.functional.layer_norm(split, split.shape[-1:])
-        return (normed * self.gain[gates]).flatten(-2)
+        return product if self.gain is None else normalised(product, self.gain[gates])
 
 
 def _decay(negative_rate: Tensor) -> Tensor:

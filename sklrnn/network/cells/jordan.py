@@ -97,7 +97,7 @@ class Jordan(Cell):
         """Compute W_xh x_t + b_h."""
         return self.input(x)
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:  # type: ignore[override]
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         """Advance by one step."""
         return self._advance(projected, state, None)
 
