@@ -179,8 +179,8 @@ def gradient_flow(
     distance = np.arange(n_steps - 1, -1, -1)
     bound = np.full(n_steps, np.nan)
     if isinstance(recorder.cell, Elman):
-        weight = recorder.cell.layer.weight_hh_l0.detach()
-        bound = float(torch.linalg.matrix_norm(weight, 2)) ** distance
+        weight: Any = recorder.cell.layer.weight_hh_l0
+        bound = float(torch.linalg.matrix_norm(weight.detach(), 2)) ** distance
     steps = pd.RangeIndex(-n_steps + 1, 1, name="step")
     columns = {
         "gradient": [
