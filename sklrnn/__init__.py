@@ -5,12 +5,22 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["RNNForecaster", "__version__", "datasets"]
+__all__ = [
+    "RNNForecaster",
+    "__version__",
+    "config_context",
+    "datasets",
+    "get_config",
+    "set_config",
+]
 
 # Importing torch takes seconds, and looking at a package should not: each name is
 # imported from its module when it is first asked for (PEP 562).
 _MODULE_OF_NAME = {
     "RNNForecaster": "sklrnn.forecaster",
+    "config_context": "sklrnn.config",
+    "get_config": "sklrnn.config",
+    "set_config": "sklrnn.config",
 }
 _SUBMODULES = {"datasets"}
 
@@ -18,6 +28,7 @@ _SUBMODULES = {"datasets"}
 # saw a __getattr__.
 if TYPE_CHECKING:
     from sklrnn import datasets
+    from sklrnn.config import config_context, get_config, set_config
     from sklrnn.forecaster import RNNForecaster
 else:
 
