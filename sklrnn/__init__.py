@@ -8,10 +8,15 @@ __version__ = "0.1.0"
 __all__ = [
     "RNNForecaster",
     "__version__",
+    "config_context",
     "datasets",
+    "get_config",
+    "inspection",
+    "plotting",
     "plugins",
     "register_cell",
     "register_fusion",
+    "set_config",
     "testing",
 ]
 
@@ -22,13 +27,17 @@ _MODULE_OF_NAME = {
     "plugins": "sklrnn.registry",
     "register_cell": "sklrnn.registry",
     "register_fusion": "sklrnn.registry",
+    "config_context": "sklrnn.config",
+    "get_config": "sklrnn.config",
+    "set_config": "sklrnn.config",
 }
-_SUBMODULES = {"datasets", "testing"}
+_SUBMODULES = {"datasets", "inspection", "plotting", "testing"}
 
 # A type checker reads the names here, and would believe in any name at all if it
 # saw a __getattr__.
 if TYPE_CHECKING:
-    from sklrnn import datasets, testing
+    from sklrnn import datasets, inspection, plotting, testing
+    from sklrnn.config import config_context, get_config, set_config
     from sklrnn.forecaster import RNNForecaster
     from sklrnn.registry import plugins, register_cell, register_fusion
 else:

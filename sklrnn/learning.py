@@ -19,6 +19,7 @@ from sklrnn.data.tables import GridSeries
 from sklrnn.data.timegrid import season_length
 from sklrnn.data.windows import WindowSet, has_gaps, split_windows
 from sklrnn.forecasting import FittedNetwork, collect_residuals
+from sklrnn.memory import reused_memory
 from sklrnn.network.assemble import ForecastNetwork
 from sklrnn.training import (
     DivergenceError,
@@ -41,6 +42,7 @@ _TRAINING_ONLY = (
 """Parameters of the layers that may differ from those the weights were learned with."""
 
 
+@reused_memory()
 def learn(
     params: Any,
     series: list[GridSeries],
@@ -145,6 +147,7 @@ def learn(
     )
 
 
+@reused_memory()
 def learn_on(fitted: FittedNetwork, series: list[GridSeries], epochs: int) -> None:
     """Train a fitted network in place, on everything there is.
 

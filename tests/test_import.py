@@ -17,6 +17,8 @@ PACKAGE = Path(sklrnn.__file__).parent
 # named here (an estimator, the command line, ...) may import any, and none of these
 # may import it.
 ROOMS_BELOW = {
+    "config": set(),
+    "memory": {"config"},
     "registry": set(),
     "data": set(),
     "datasets": set(),
@@ -43,6 +45,7 @@ ROOMS_BELOW = {
         "batches",
         "calibration",
         "data",
+        "memory",
         "network",
         "registry",
         "threads",
@@ -52,8 +55,16 @@ ROOMS_BELOW = {
 
 # The rooms that a library has no place in.
 ROOMS_WITHOUT = {
-    "torch": {"arguments", "cli", "data", "datasets", "registry"},
-    "pandas": {"arguments", "cli", "network", "registry", "testing"},
+    "torch": {"arguments", "cli", "config", "data", "datasets", "memory", "registry"},
+    "pandas": {
+        "arguments",
+        "cli",
+        "config",
+        "memory",
+        "network",
+        "registry",
+        "testing",
+    },
     "sktime": {
         "arguments",
         "cli",
@@ -179,8 +190,10 @@ def test_only_training_knows_skorch(imports):
     assert users == {"sklrnn.training"}
 
 
-def test_registry_needs_the_standard_library_only(imports):
-    assert libraries(imports["sklrnn.registry"]) <= sys.stdlib_module_names
+@pytest.mark.parametrize("name", ["config", "memory", "registry"])
+def test_some_rooms_need_the_standard_library_only(name, imports):
+    others = libraries(imports[f"sklrnn.{name}"]) - {"sklrnn"}
+    assert others <= sys.stdlib_module_names
 
 
 def test_no_package_hides_a_module_behind_another_name():
