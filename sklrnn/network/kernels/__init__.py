@@ -58,7 +58,7 @@ def choose(asked: str, x: Tensor, *, native: bool, native_wins: bool = False) ->
     return asked
 
 
-def compute(kernel: str, recurrence: str, *inputs: Tensor | None) -> Any:
+def compute(kernel: str, recurrence: str, *inputs: Any) -> Any:
     """Run a recurrence, "lstm" for one, in its "numba" or "torch" implementation."""
     folder = "compiled" if kernel == "numba" else "eager"
     module = import_module(f"sklrnn.network.kernels.{folder}.{recurrence}")
