@@ -13,12 +13,12 @@ from sklrnn import registry
 from sklrnn.batches import WindowDataset
 from sklrnn.data.windows import WindowSet
 from sklrnn.network.decoupled import MATCHING_SCHEDULES
+from sklrnn.threads import suitable_threads
 from sklrnn.training import (
     OPTIMIZERS,
     SCHEDULES,
     SequenceNet,
     new_net,
-    suitable_threads,
     train,
 )
 

@@ -17,7 +17,8 @@ from sklrnn.data.tables import GridSeries, to_float
 from sklrnn.data.timegrid import positions
 from sklrnn.data.windows import WindowSet, cut_windows, last_window
 from sklrnn.network.rollout import roll_out
-from sklrnn.training import SequenceNet, suitable_threads
+from sklrnn.threads import suitable_threads
+from sklrnn.training import SequenceNet
 
 _BATCH = 256  # of windows; a larger one takes memory and gains no time
 

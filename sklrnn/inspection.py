@@ -179,8 +179,8 @@ def gradient_flow(
     distance = np.arange(n_steps - 1, -1, -1)
     bound = np.full(n_steps, np.nan)
     if isinstance(recorder.cell, Elman):
-        weight = recorder.cell.layer.weight_hh_l0
-        bound = float(torch.linalg.matrix_norm(weight, 2)) ** distance
+        weight: Any = recorder.cell.layer.weight_hh_l0
+        bound = float(torch.linalg.matrix_norm(weight.detach(), 2)) ** distance
     steps = pd.RangeIndex(-n_steps + 1, 1, name="step")
     columns = {
         "gradient": [
@@ -263,6 +263,8 @@ def _jacobian(cell: Cell, x: Tensor, before: State) -> Tensor:
     """Return d s_t / d s_{t-1}, (batch, n, n), n all features of the state."""
     leaves = [part.detach().requires_grad_() for part in _parts(before)]
     after = _flat(_parts(cell.step(x, _rebuilt(before, iter(leaves)))[1]))
+    if after.shape[1] == 0:  # nothing is carried: the upper layers of an mlp
+        return x.new_zeros(len(x), 1, 1)
     rows = []
     for unit in range(after.shape[1]):
         gradients = torch.autograd.grad(

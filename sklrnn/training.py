@@ -1,4 +1,4 @@
-"""Training: the skorch net, its schedule and early stopping, seeds and threads."""
+"""Training: the skorch net, its schedule and early stopping, seeds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ OPTIMIZERS = {
 }
 SCHEDULES = ("cosine", "plateau", None)
 _SPARED_FROM_DECAY = ("*bias*", "*norm*", "*initial*")
-_SMALL_NETWORK = 256
 _LOWEST_LR = 0.01
 """Where the schedules end, as a share of the peak learning rate."""
 
@@ -386,44 +385,6 @@ def _seeded(seed: int, device: str) -> Iterator[None]:
     with _init_lock, torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
         yield
-
-
-class _Threads:
-    """One torch thread while any small network runs; counted, for it is global."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.users = 0
-        self.before = 1
-
-    def enter(self) -> None:
-        with self.lock:
-            if self.users == 0:
-                self.before = torch.get_num_threads()
-                torch.set_num_threads(1)
-            self.users += 1
-
-    def leave(self) -> None:
-        with self.lock:
-            self.users -= 1
-            if self.users == 0:
-                torch.set_num_threads(self.before)
-
-
-_threads = _Threads()
-
-
-@contextmanager
-def suitable_threads(hidden_size: int) -> Iterator[None]:
-    """Use one thread for networks too small to share, and restore the number after."""
-    if hidden_size >= _SMALL_NETWORK:
-        yield
-        return
-    _threads.enter()
-    try:
-        yield
-    finally:
-        _threads.leave()
 
 
 def draw_seed(random_state: Any) -> int:

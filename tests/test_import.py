@@ -26,13 +26,15 @@ ROOMS_BELOW = {
     "testing": {"network", "registry"},
     "batches": {"data"},
     "training": {"batches", "data", "network", "registry"},
-    "base": {"batches", "data", "network", "registry", "training"},
+    "threads": set(),
+    "base": {"batches", "data", "network", "registry", "threads", "training"},
     "forecasting": {
         "batches",
         "calibration",
         "data",
         "network",
         "registry",
+        "threads",
         "training",
     },
     "learning": {
@@ -43,6 +45,7 @@ ROOMS_BELOW = {
         "data",
         "network",
         "registry",
+        "threads",
         "training",
     },
 }

@@ -81,10 +81,10 @@ def test_jacobian_products_of_elman_by_hand():
     forecaster = fitted(cell="elman")
     flow = gradient_flow(forecaster, n_windows=1)
     cell = forecaster.net_.module_.encoder.layers[0].branch.cell
-    weight = cell.layer.weight_hh_l0
+    weight = cell.layer.weight_hh_l0.detach()
     past = forecaster._series[0].values[:9]
     x = forecaster.net_.module_.relative(torch.from_numpy(past)[None])
-    outputs = cell.sequence(x)[0][0]
+    outputs = cell.sequence(x)[0][0].detach()
     product, norms = torch.eye(6), [1.0]
     for h in outputs.flip(0)[:-1]:
         product = product @ (torch.diag(1 - h.square()) @ weight)

@@ -8,17 +8,37 @@ import torch
 from torch import nn
 
 import sklrnn
-from sklrnn.network.cells.base import Cell
+from sklrnn.network.cells.base import Cell, takes
 from sklrnn.network.cells.gru import GRU
 from sklrnn.network.fusions import Concat, Gated
+from sklrnn.registry import find_cell, find_fusion
 from sklrnn.testing import check_cell, check_fusion
 from sklrnn.testing.cells import CellTrial
 
 BUILT_IN = [row for row in sklrnn.plugins() if row.distribution == "sklrnn"]
-CELLS = [(row.name, {}) for row in BUILT_IN if row.kind == "cell"]
-FUSIONS = [(row.name, {}) for row in BUILT_IN if row.kind == "fusion"]
-CELLS += [("elman", {"nonlinearity": "relu"}), ("lstm", {"forget_bias": 1.0})]
-FUSIONS += [("recurrent", {"fuser": "lstm"})]
+# Tried with every class whose constructor takes them.
+VARIATIONS = [
+    {"alpha": 0.5},
+    {"forget_bias": 1.0},
+    {"fuser": "lstm"},
+    {"kernel": "loop"},
+    {"kernel": "torch"},
+    {"learn_initial": True},
+    {"nonlinearity": "relu"},
+    {"peephole": True},
+    {"reset": "before"},
+]
+
+
+def variations(kind, find):
+    """Return the names of all classes of a kind, each with parameters to try."""
+    names = [row.name for row in BUILT_IN if row.kind == kind]
+    return [(name, {}) for name in names] + [
+        pytest.param(name, params, id=f"{name}-{params}")
+        for name in names
+        for params in VARIATIONS
+        if takes(find(name), *params)
+    ]
 
 
 def lacking(check, *args, **params):
@@ -33,12 +53,12 @@ def lacking(check, *args, **params):
 # ---- what is right ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "params"), CELLS)
+@pytest.mark.parametrize(("name", "params"), variations("cell", find_cell))
 def test_built_in_cells_pass(name, params):
     check_cell(name, **params)
 
 
-@pytest.mark.parametrize(("name", "params"), FUSIONS)
+@pytest.mark.parametrize(("name", "params"), variations("fusion", find_fusion))
 def test_built_in_fusions_pass(name, params):
     check_fusion(name, **params)
 

@@ -1,4 +1,11 @@
-"""Fusions: two aligned hidden sequences to one."""
+"""Fusions: two aligned hidden sequences to one.
+
+A fusion is an `nn.Module`, constructed from `hidden_size`, that maps two tensors of
+shape (batch, steps, hidden_size) to one of shape (batch, steps, output_size). It has
+the attributes `output_size`; `causal`, whether step t of the output reads no later step
+of the first input; and, if it likes, `stepwise`, whether it reads no other step at all:
+only the last step is then fused where only that is wanted.
+"""
 
 from __future__ import annotations
 

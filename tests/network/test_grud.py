@@ -8,6 +8,7 @@ from sklrnn.network.cells import grud
 from sklrnn.network.cells.grud import GRUD
 
 N_STEPS, HIDDEN = 12, 5
+KERNELS = pytest.mark.parametrize("kernel", ["numba", "torch", "loop"])
 
 
 def sigmoid(a):
@@ -67,9 +68,10 @@ def transcribed(cell, values):
     return np.stack(outputs)
 
 
-def test_equations_with_a_mask():
+@KERNELS
+def test_equations_with_a_mask(kernel):
     torch.manual_seed(0)
-    cell = GRUD(9, HIDDEN, masked=True)
+    cell = GRUD(9, HIDDEN, masked=True, kernel=kernel)
     decay_slowly(cell)
     values = series()
     x = torch.from_numpy(channels(values, masked=True))
@@ -79,9 +81,10 @@ def test_equations_with_a_mask():
     )
 
 
-def test_equations_without_a_mask():
+@KERNELS
+def test_equations_without_a_mask(kernel):
     torch.manual_seed(0)
-    cell = GRUD(3, HIDDEN)
+    cell = GRUD(3, HIDDEN, kernel=kernel)
     decay_slowly(cell)
     w = weights_of(cell)
     x = np.random.default_rng(0).normal(size=(N_STEPS, 3))

@@ -7,6 +7,7 @@ from sklrnn.network.cells.mingru import MinGRU
 from sklrnn.network.cells.minlstm import MinLSTM
 
 X = torch.randn(5, 9, 3, generator=torch.Generator().manual_seed(0))
+KERNELS = pytest.mark.parametrize("kernel", ["numba", "torch", "loop"])
 
 
 def sigmoid(a):
@@ -21,9 +22,10 @@ def normalised(a):
     return (a - a.mean(-1, keepdims=True)) / np.sqrt(a.var(-1, keepdims=True) + 1e-5)
 
 
+@KERNELS
 @pytest.mark.parametrize("layer_norm", [False, True])
-def test_mingru_follows_the_papers_equations(layer_norm):
-    cell = MinGRU(3, 4, layer_norm=layer_norm)
+def test_mingru_follows_the_papers_equations(layer_norm, kernel):
+    cell = MinGRU(3, 4, layer_norm=layer_norm, kernel=kernel)
     norm = normalised if layer_norm else np.asarray
     h = np.zeros((5, 4))
     for x in X.numpy().swapaxes(0, 1):
@@ -32,9 +34,10 @@ def test_mingru_follows_the_papers_equations(layer_norm):
     torch.testing.assert_close(cell.sequence(X)[0][:, -1], torch.tensor(h).float())
 
 
+@KERNELS
 @pytest.mark.parametrize("layer_norm", [False, True])
-def test_minlstm_follows_the_papers_equations(layer_norm):
-    cell = MinLSTM(3, 4, layer_norm=layer_norm)
+def test_minlstm_follows_the_papers_equations(layer_norm, kernel):
+    cell = MinLSTM(3, 4, layer_norm=layer_norm, kernel=kernel)
     norm = normalised if layer_norm else np.asarray
     h = np.zeros((5, 4))
     for x in X.numpy().swapaxes(0, 1):
@@ -44,8 +47,9 @@ def test_minlstm_follows_the_papers_equations(layer_norm):
     torch.testing.assert_close(cell.sequence(X)[0][:, -1], torch.tensor(h).float())
 
 
-def test_minlstm_with_both_gates_shut():
-    cell = MinLSTM(3, 4)
+@KERNELS
+def test_minlstm_with_both_gates_shut(kernel):
+    cell = MinLSTM(3, 4, kernel=kernel)
     with torch.no_grad():
         cell.forget.bias.fill_(-300)
         cell.input.bias.fill_(-300)

@@ -34,12 +34,17 @@ class Cell(nn.Module):
       mask entries (1 = observed) and as many times since last seen, as
       `sklrnn.data.windows.channels` writes them;
     - ``n_targets`` (int) is told how many values the network predicts per step;
-    - ``window_length`` (int) is told how many steps a sequence has.
+    - ``window_length`` (int) is told how many steps a sequence has; layers above the
+      first are told 1, as what is below has read the others.
 
     A `step` or `advance` that takes ``hidden_mask`` can do variational dropout on
-    h_{t-1}: it multiplies by the mask what its recurrent weights read, nothing else.
+    h_{t-1}: it multiplies by the mask what its recurrent weights read, nothing else, so
+    that a 0 hides a unit from all others.
     A `sequence` that takes ``teacher`` can be taught its own outputs: it has a
     ``readout`` from outputs, (batch, steps, hidden_size), to (batch, steps, n_targets).
+
+    A class that an entry point names also declares, as ``sklrnn_api = 1``, which number
+    of this contract it was written for (`sklrnn.registry.API_VERSION`).
 
     Parameters
     ----------

@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from sklrnn.network.cells.base import Cell, State
+from sklrnn.network.cells.base import Cell, State, normalised
+from sklrnn.network.kernels import check_kernel, choose, compute
 
 GAP_CAP = 1000
 """Longest gap that the input rows tell apart, in steps; `sklrnn.data.gaps` sets it."""
@@ -51,11 +52,18 @@ class GRUD(Cell):
         Whether a third of the inputs are values carried forward, a third their mask (1
         = observed) and a third the scaled times since last seen, as
         `sklrnn.data.windows.channels` writes them.
+    layer_norm : bool, default=False
+        Normalise, gate by gate, what comes from the input (with the bias, without
+        which of a single input nothing but its sign would be left) and what comes from
+        the hidden state.
+    kernel : {"auto", "numba", "torch", "loop"}, default="auto"
+        What runs whole sequences; see `sklrnn.network.kernels`.
 
     Raises
     ------
     ValueError
-        If `masked` and `input_size` is not a multiple of 3.
+        If `masked` and `input_size` is not a multiple of 3, or `kernel` is none of the
+        above.
 
     References
     ----------
@@ -73,14 +81,23 @@ class GRUD(Cell):
     (torch.Size([4, 10, 8]), torch.Size([4, 8]), torch.Size([4, 2]))
     """
 
-    def __init__(self, input_size: int, hidden_size: int, masked: bool = False) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        masked: bool = False,
+        layer_norm: bool = False,
+        kernel: str = "auto",
+    ) -> None:
         if masked and input_size % 3:
             raise ValueError(
                 "input_size must be a multiple of 3 where masked is True (values, "
                 f"mask, time since last seen), got {input_size}"
             )
+        check_kernel(kernel, native=False)
         super().__init__(input_size, hidden_size)
         self.masked = masked
+        self.kernel = kernel
         n_values = input_size // 3 if masked else input_size
         n_deltas = n_values if masked else 1
         self.input = nn.Linear(n_values * (2 if masked else 1), 3 * hidden_size)
@@ -88,6 +105,11 @@ class GRUD(Cell):
         self.hidden_decay = nn.Linear(n_deltas, hidden_size)
         if masked:
             self.input_decay = nn.Parameter(torch.empty(2, n_values))
+        self.input_norm: nn.ModuleList | None = None
+        self.gain: nn.Parameter | None = None
+        if layer_norm:
+            self.input_norm = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in range(3))
+            self.gain = nn.Parameter(torch.ones(3, hidden_size))
         self._initialise()
 
     def _initialise(self) -> None:
@@ -115,9 +137,8 @@ class GRUD(Cell):
         self, x: Tensor, state: State, hidden_mask: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """Advance by one step."""
-        projected, decay, hidden, delta = self._prepare(x.unsqueeze(1), state)
-        hidden = self._recur(projected[:, 0], decay[:, 0], hidden, hidden_mask)
-        return hidden, (hidden, delta) if self.masked else hidden
+        outputs, state = self._loop(x.unsqueeze(1), state, hidden_mask)
+        return outputs[:, 0], state
 
     def sequence(  # type: ignore[override]
         self, x: Tensor, state: State = None, hidden_mask: Tensor | None = None
@@ -125,13 +146,21 @@ class GRUD(Cell):
         """Run over a whole sequence."""
         if state is None:
             state = self.initial_state(len(x))
+        kernel = choose(self.kernel, x, native=False)
+        if kernel == "loop":
+            return self._loop(x, state, hidden_mask)
         projected, decay, hidden, delta = self._prepare(x, state)
-        outputs = []
-        for x_t, decay_t in zip(projected.unbind(1), decay.unbind(1), strict=True):
-            hidden = self._recur(x_t, decay_t, hidden, hidden_mask)
-            outputs.append(hidden)
-        state = (hidden, delta) if self.masked else hidden
-        return torch.stack(outputs, dim=1), state
+        outputs, hidden = compute(
+            kernel,
+            "gru_before",
+            projected,
+            hidden,
+            self.recurrent,
+            hidden_mask,
+            self.gain,
+            decay,
+        )
+        return outputs.transpose(0, 1), (hidden, delta) if self.masked else hidden
 
     def _prepare(
         self, x: Tensor, state: State
@@ -140,42 +169,65 @@ class GRUD(Cell):
 
         Returns
         -------
-        projected : Tensor of shape (batch, steps, 3 * hidden_size)
-        decay : Tensor of shape (batch, steps, hidden_size)
+        projected : Tensor of shape (steps, batch, 3 * hidden_size)
+        decay : Tensor of shape (steps, batch, hidden_size)
         hidden : Tensor of shape (batch, hidden_size)
         delta : Tensor of shape (batch, n_values) or None
             Of the step that follows.
         """
+        x = x.transpose(0, 1)
         if not self.masked:
-            delta = x.new_ones(*x.shape[:2], 1)
-            decay = _decay(self.hidden_decay(delta / _TIME_UNIT))
-            return self.input(x), decay, state, None
+            delta = x.new_ones(1, 1, 1)
+            decay = self._hidden_decay(delta).expand(*x.shape[:2], -1)
+            return self._project(x), decay, state, None
         hidden, first = state
         values, mask, scaled = x.chunk(3, dim=-1)
         gap = torch.expm1(scaled * math.log1p(GAP_CAP))
-        delta = torch.cat([first.unsqueeze(1), 1.0 + gap], dim=1)
+        delta = torch.cat([first.unsqueeze(0), 1.0 + gap])
         weight, bias = self.input_decay
-        faded = values * _decay(weight * (gap / _TIME_UNIT) + bias)
+        faded = values * _decay(-weight * (gap / _TIME_UNIT) - bias)
         # What is observed is its own last observation.
         read = torch.cat([torch.where(mask > 0, values, faded), mask], dim=-1)
-        decay = _decay(self.hidden_decay(delta[:, :-1] / _TIME_UNIT))
-        return self.input(read), decay, hidden, delta[:, -1]
+        return self._project(read), self._hidden_decay(delta[:-1]), hidden, delta[-1]
+
+    def _project(self, read: Tensor) -> Tensor:
+        projected = self.input(read)
+        if self.input_norm is None:
+            return projected
+        gates = projected.chunk(3, dim=-1)
+        norms = zip(self.input_norm, gates, strict=True)
+        return torch.cat([norm(gate) for norm, gate in norms], dim=-1)
+
+    def _hidden_decay(self, delta: Tensor) -> Tensor:
+        weight, bias = self.hidden_decay.weight, self.hidden_decay.bias
+        return _decay(nn.functional.linear(delta / _TIME_UNIT, -weight, -bias))
+
+    def _loop(
+        self, x: Tensor, state: State, hidden_mask: Tensor | None
+    ) -> tuple[Tensor, State]:
+        projected, decay, hidden, delta = self._prepare(x, state)
+        outputs = []
+        for x_t, decay_t in zip(projected.unbind(0), decay.unbind(0), strict=True):
+            hidden = self._recur(x_t, decay_t * hidden, hidden_mask)
+            outputs.append(hidden)
+        return torch.stack(outputs, dim=1), (hidden, delta) if self.masked else hidden
 
     def _recur(
-        self,
-        projected: Tensor,
-        decay: Tensor,
-        hidden: Tensor,
-        hidden_mask: Tensor | None,
+        self, projected: Tensor, hidden: Tensor, hidden_mask: Tensor | None
     ) -> Tensor:
-        n = self.hidden_size
-        hidden = decay * hidden
+        """Compute h_t from what remains of h_{t-1}."""
+        gates = slice(0, 2 * self.hidden_size), slice(0, 2)
+        new = slice(2 * self.hidden_size, None), slice(2, 3)
         read = hidden if hidden_mask is None else hidden * hidden_mask
-        gates = projected[:, : 2 * n] + read @ self.recurrent[: 2 * n].T
-        reset, keep = torch.sigmoid(gates).chunk(2, dim=1)
-        inner = projected[:, 2 * n :] + (reset * read) @ self.recurrent[2 * n :].T
-        return keep * hidden + (1.0 - keep) * torch.tanh(inner)
+        squashed = torch.sigmoid(projected[:, gates[0]] + self._multiply(read, *gates))
+        reset, keep = squashed.chunk(2, dim=1)
+        inner = projected[:, new[0]] + self._multiply(reset * read, *new)
+        return torch.lerp(torch.tanh(inner), hidden, keep)
+
+    def _multiply(self, read: Tensor, rows: slice, gates: slice) -> Tensor:
+        product = read @ self.recurrent[rows].T
+        return product if self.gain is None else normalised(product, self.gain[gates])
 
 
-def _decay(rate: Tensor) -> Tensor:
-    return torch.exp(-torch.relu(rate))
+def _decay(negative_rate: Tensor) -> Tensor:
+    return torch.exp(negative_rate.clamp(max=0.0))

@@ -18,8 +18,8 @@ class Jordan(Cell):
         h_t &= \phi(W_{xh} x_t + W_{ch} c_t + b_h) \\
         y_t &= W_{hy} h_t + b_y
 
-    (Jordan 1986, figure 4: the output units feed the state units, which feed
-    themselves by a fixed weight.) The state is the context c.
+    (Jordan 1986, whose state units are fed by the output units and, with the fixed
+    weight alpha, by themselves.) The state is the context c.
 
     Where a teacher is given, the context takes its value in place of y_t (teacher
     forcing); without one, or where it is NaN, the network hears itself. Taught at every
@@ -48,7 +48,7 @@ class Jordan(Cell):
     M. I. Jordan, "Serial order: a parallel distributed processing approach", ICS
     report 8604, University of California, San Diego, 1986. R. J. Williams and
     D. Zipser, "A learning algorithm for continually running fully recurrent neural
-    networks", Neural Computation 1 (2), 1989, section 3 (teacher forcing).
+    networks", Neural Computation 1 (2), 1989 (teacher forcing).
 
     Examples
     --------
@@ -97,7 +97,7 @@ class Jordan(Cell):
         """Compute W_xh x_t + b_h."""
         return self.input(x)
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:  # type: ignore[override]
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         """Advance by one step."""
         return self._advance(projected, state, None)
 

@@ -56,7 +56,7 @@ class MinimalCell(Cell):
         """Compute f_t and the product of i_t and the candidate."""
         return torch.cat(coefficients(*self.transform(x)), dim=-1)
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:  # type: ignore[override]
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         """Advance by one step."""
         kept, new = projected.chunk(2, dim=-1)
         state = kept * state + new
