@@ -132,7 +132,7 @@ class Cell(nn.Module):
             The state after the last step.
         """
         if state is None:
-            state = self.initial_state(len(x))
+            state = self.initial_state(x.shape[0])
         run: Any = self.step
         if type(self).advance is not Cell.advance:
             x, run = self.project(x), self.advance
@@ -253,7 +253,7 @@ class LayerCell(Cell):
     ) -> tuple[Tensor, State]:
         """Run over a whole sequence, from `state` or from the initial one."""
         if state is None:
-            state = self.initial_state(len(x))
+            state = self.initial_state(x.shape[0])
         native = self.native and hidden_mask is None
         kernel = choose(self.kernel, x, native=native, native_wins=self.native_wins)
         if kernel == "native":

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from sklrnn.network.kernels.eager.gates import EPSILON
+from sklrnn.network.kernels.eager.gates import (
+    Normed,
+    gain_gradient,
+    normalise,
+    normalise_backward,
+)
 from sklrnn.network.kernels.recurrence import Kept, Tensors
 
 
@@ -28,21 +32,13 @@ def forward(
         bias + gain * (a - mean) / deviation
     kept : tuple
     """
-    gates = a.unflatten(-1, gain.shape)
-    normed, _, scale = torch.native_layer_norm(
-        gates, gain.shape[-1:], None, None, EPSILON
-    )
-    out = torch.addcmul(bias.view_as(gain), normed, gain)
-    return out.flatten(2), (gain, normed, scale)
+    out, norm = normalise(a, gain, bias)
+    return out, (gain, *norm)
 
 
 def backward(kept: Kept, gradient: Tensor) -> Tensors:
     """Return the gradients with respect to the inputs of `forward`."""
-    gain, normed, scale = kept
-    gradient = gradient.unflatten(-1, gain.shape)
-    e = gradient * gain
-    slope = (e * normed).mean(-1, keepdim=True)
-    e -= e.mean(-1, keepdim=True)
-    d_a = e.addcmul_(normed, slope, value=-1).mul_(scale).flatten(2)
-    d_gain = (gradient * normed).sum((0, 1))
-    return d_a, d_gain, gradient.sum((0, 1)).flatten()
+    gain, *norm = kept
+    d_a = normalise_backward(gradient, gain, Normed(*norm))
+    d_gain = gain_gradient(gradient, Normed(*norm))
+    return d_a, d_gain, gradient.sum((0, 1))

@@ -2,35 +2,68 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 EPSILON = 1e-5  # added to the variance, as torch's layer_norm does
 
 
-def normalise(a: Tensor, gain: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Normalise every gate of a, (batch, n_gates * size), gain is (n_gates, size).
+class Normed(NamedTuple):
+    """What is kept of a normalisation, of one step or stacked, of all."""
 
-    Returns gain * (a - mean) / deviation, the same without the gain, of shape (batch,
-    n_gates, size), and 1 / deviation, of shape (batch, n_gates, 1).
+    gates: Tensor
+    """What was normalised, (batch, n_gates, size)."""
+    mean: Tensor
+    """(batch, n_gates, 1)"""
+    scale: Tensor
+    """1 / deviation, of the same shape."""
+
+
+def normalise(a: Tensor, gain: Tensor, bias: Tensor) -> tuple[Tensor, Normed]:
+    """Normalise every gate of a, (batch, n_gates * size).
+
+    Returns bias + gain * (a - mean) / deviation, in the shape of a; gain is (n_gates,
+    size), and bias (batch, n_gates * size) or (n_gates * size).
     """
     gates = a.unflatten(-1, gain.shape)
-    normed, _, scale = torch.native_layer_norm(
+    normed, mean, scale = torch.native_layer_norm(
         gates, gain.shape[-1:], None, None, EPSILON
     )
-    return (gain * normed).flatten(1), normed, scale
+    out = torch.addcmul(bias.unflatten(-1, gain.shape), normed, gain)
+    return out.flatten(-2), Normed(gates, mean, scale)
 
 
-def normalise_backward(
-    gradient: Tensor, gain: Tensor, normed: Tensor, scale: Tensor
-) -> Tensor:
-    """Return the gradient of what `normalise` was given, (batch, n_gates * size)."""
-    e = gradient.unflatten(-1, gain.shape) * gain
-    slope = (e * normed).mean(-1, keepdim=True)
-    e -= e.mean(-1, keepdim=True)
-    return e.addcmul_(normed, slope, value=-1).mul_(scale).flatten(1)
+def normalise_backward(gradient: Tensor, gain: Tensor, kept: Normed) -> Tensor:
+    """Return the gradient of what `normalise` was given, from that of its result."""
+    backward = torch.ops.aten.native_layer_norm_backward.default
+    d_gates, _, _ = backward(
+        gradient.unflatten(-1, gain.shape) * gain,
+        kept.gates,
+        gain.shape[-1:],
+        kept.mean,
+        kept.scale,
+        None,
+        None,
+        [True, False, False],
+    )
+    return d_gates.flatten(-2)
 
 
-def gain_gradient(gradient: Tensor, normed: Tensor) -> Tensor:
+def gain_gradient(gradient: Tensor, kept: Normed) -> Tensor:
     """Return the gain's gradient, summed over steps and sequences."""
-    return (gradient.view_as(normed) * normed).sum((0, 1))
+    normed = (kept.gates - kept.mean).mul_(kept.scale)
+    return normed.mul_(gradient.unflatten(-1, normed.shape[2:])).sum((0, 1))
+
+
+def stacked(steps: list[Normed]) -> list[Tensor | None]:
+    """Return the three tensors of all steps, each None if there are no steps."""
+    if not steps:
+        return [None, None, None]
+    return [torch.stack(parts) for parts in zip(*steps, strict=True)]
+
+
+def at_step(kept: list[Tensor], step: int) -> Normed:
+    """Return what was kept of one step."""
+    return Normed(*(part[step] for part in kept))

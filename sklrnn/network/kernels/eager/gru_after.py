@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from sklrnn.network.kernels.eager.gates import (
+    Normed,
+    at_step,
     gain_gradient,
     normalise,
     normalise_backward,
+    stacked,
 )
 from sklrnn.network.kernels.recurrence import (
     Kept,
@@ -56,18 +59,19 @@ def forward(
     size = width // 3
     hiddens = hidden.new_empty(n_steps + 1, batch, size)
     hiddens[0] = hidden
-    gates, inner, normed, scales = [], [], [], []
+    biases = torch.nn.functional.pad(bias, (2 * size, 0))
+    gates, inner, norms = [], [], []
     for step, x in enumerate(projected.unbind(0)):
         read = hiddens[step] if mask is None else hiddens[step] * mask
-        recurrent = read @ weight.T
-        if gain is not None:
-            recurrent, n, scale = normalise(recurrent, gain)
+        if gain is None:
+            recurrent = torch.addmm(biases, read, weight.T)
+        else:
+            recurrent, norm = normalise(read @ weight.T, gain, biases)
             if keep:
-                normed.append(n)
-                scales.append(scale)
+                norms.append(norm)
         gate = (x[:, : 2 * size] + recurrent[:, : 2 * size]).sigmoid_()
-        a = recurrent[:, 2 * size :] + bias
         r, z = gate.chunk(2, 1)
+        a = recurrent[:, 2 * size :]
         new = torch.addcmul(x[:, 2 * size :], r, a).tanh_()
         torch.lerp(new, hiddens[step], z, out=hiddens[step + 1])
         if keep:
@@ -76,13 +80,13 @@ def forward(
     outputs = hiddens[1:], hiddens[-1]
     if not keep:
         return outputs, ()
-    stacks = [torch.stack(x) if x else None for x in (gates, inner, normed, scales)]
-    return outputs, (weight, mask, gain, hiddens, *stacks)
+    steps = torch.stack(gates), torch.stack(inner), *stacked(norms)
+    return outputs, (weight, mask, gain, hiddens, *steps)
 
 
 def backward(kept: Kept, d_outputs: Tensor | None, d_hidden: Tensor | None) -> Tensors:
     """Return the gradients with respect to the inputs of `forward`."""
-    weight, mask, gain, hiddens, gates, inner, normed, scales = kept
+    weight, mask, gain, hiddens, gates, inner, *norms = kept
     size = hiddens.shape[2]
     d_hidden = zeros_unless(d_hidden, hiddens[0])
     d_gates = _slopes(hiddens, gates, inner)  # multiplied step by step, below
@@ -97,14 +101,14 @@ def backward(kept: Kept, d_outputs: Tensor | None, d_hidden: Tensor | None) -> T
         d_hidden *= z[step]
         if gain is not None:
             d_recurrent[step] = normalise_backward(
-                d_product[step], gain, normed[step], scales[step]
+                d_product[step], gain, at_step(norms, step)
             )
         if mask is None:
             d_hidden.addmm_(d_recurrent[step], weight)
         else:
             d_hidden.addcmul_(d_recurrent[step] @ weight, mask)
     d_weight = weight_gradient(d_recurrent, seen(hiddens, mask))
-    d_gain = None if gain is None else gain_gradient(by_size[:, :, :3], normed)
+    d_gain = None if gain is None else gain_gradient(d_product, Normed(*norms))
     d_bias = by_size[:, :, 2].sum((0, 1))
     d_projected = torch.cat([d_gates[..., : 2 * size], d_gates[..., 3 * size :]], 2)
     return d_projected, d_hidden, d_weight, d_bias, None, d_gain

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from sklrnn.network.kernels.eager.gates import (
+    Normed,
+    at_step,
     gain_gradient,
     normalise,
     normalise_backward,
+    stacked,
 )
 from sklrnn.network.kernels.recurrence import (
     Kept,
@@ -56,35 +59,37 @@ def forward(
     gate_weight, new_weight = weight[: 2 * size].T, weight[2 * size :].T
     hiddens = hidden.new_empty(n_steps + 1, batch, size)
     hiddens[0] = hidden
-    gates, normed, scales = [], [], []
+    gates, gate_norms, new_norms = [], [], []
     for step, x in enumerate(projected.unbind(0)):
         before = hiddens[step] if decay is None else hiddens[step] * decay[step]
         read = before if mask is None else before * mask
-        gate = read @ gate_weight
-        if gain is not None:
-            gate, *normed_gate = normalise(gate, gain[:2])
-        gate.add_(x[:, : 2 * size]).sigmoid_()
-        r, z = gate.chunk(2, 1)
-        new = (r * read) @ new_weight
-        if gain is not None:
-            new, *normed_new = normalise(new, gain[2:])
-        new.add_(x[:, 2 * size :]).tanh_()
-        torch.lerp(new, before, z, out=hiddens[step + 1])
+        x_gate, x_new = x[:, : 2 * size], x[:, 2 * size :]
+        if gain is None:
+            gate = torch.addmm(x_gate, read, gate_weight)
+        else:
+            gate, gate_norm = normalise(read @ gate_weight, gain[:2], x_gate)
+        r, z = gate.sigmoid_().chunk(2, 1)
+        if gain is None:
+            new = torch.addmm(x_new, r * read, new_weight)
+        else:
+            new, new_norm = normalise((r * read) @ new_weight, gain[2:], x_new)
+        torch.lerp(new.tanh_(), before, z, out=hiddens[step + 1])
         if keep:
             gates.append(torch.cat([gate, new], 1))
         if keep and gain is not None:
-            normed.append(torch.cat([normed_gate[0], normed_new[0]], 1))
-            scales.append(torch.cat([normed_gate[1], normed_new[1]], 1))
+            gate_norms.append(gate_norm)
+            new_norms.append(new_norm)
     outputs = hiddens[1:], hiddens[-1]
     if not keep:
         return outputs, ()
-    stacks = [torch.stack(x) if x else None for x in (gates, normed, scales)]
-    return outputs, (weight, mask, gain, decay, hiddens, *stacks)
+    norms = *stacked(gate_norms), *stacked(new_norms)
+    return outputs, (weight, mask, gain, decay, hiddens, torch.stack(gates), *norms)
 
 
 def backward(kept: Kept, d_outputs: Tensor | None, d_hidden: Tensor | None) -> Tensors:
     """Return the gradients with respect to the inputs of `forward`."""
-    weight, mask, gain, decay, hiddens, gates, normed, scales = kept
+    weight, mask, gain, decay, hiddens, gates, *norms = kept
+    gate_norms, new_norms = norms[:3], norms[3:]
     two = 2 * hiddens.shape[2]
     d_hidden = zeros_unless(d_hidden, hiddens[0])
     before, read, reset_read = inputs_of_steps(hiddens, gates, mask, decay)
@@ -98,19 +103,13 @@ def backward(kept: Kept, d_outputs: Tensor | None, d_hidden: Tensor | None) -> T
         d_gates[step].unflatten(1, (3, -1))[:, 1:] *= d_hidden.unsqueeze(1)
         if gain is not None:
             d_recurrent[step, :, two:] = normalise_backward(
-                d_gates[step, :, two:],
-                gain[2:],
-                normed[step, :, 2:],
-                scales[step, :, 2:],
+                d_gates[step, :, two:], gain[2:], at_step(new_norms, step)
             )
         d_read = d_recurrent[step, :, two:] @ weight[two:]
         d_gates[step].chunk(3, 1)[0].mul_(d_read)
         if gain is not None:
             d_recurrent[step, :, :two] = normalise_backward(
-                d_gates[step, :, :two],
-                gain[:2],
-                normed[step, :, :2],
-                scales[step, :, :2],
+                d_gates[step, :, :two], gain[:2], at_step(gate_norms, step)
             )
         d_read.mul_(r[step]).addmm_(d_recurrent[step, :, :two], weight[:two])
         d_hidden *= z[step]
@@ -124,7 +123,14 @@ def backward(kept: Kept, d_outputs: Tensor | None, d_hidden: Tensor | None) -> T
             weight_gradient(d_recurrent[..., two:], reset_read),
         ]
     )
-    d_gain = None if gain is None else gain_gradient(d_gates, normed)
+    d_gain = None
+    if gain is not None:
+        d_gain = torch.cat(
+            [
+                gain_gradient(d_gates[..., :two], Normed(*gate_norms)),
+                gain_gradient(d_gates[..., two:], Normed(*new_norms)),
+            ]
+        )
     return d_gates, d_hidden, d_weight, None, d_gain, d_decay
 
 

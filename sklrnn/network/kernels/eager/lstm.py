@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from sklrnn.network.kernels.eager.gates import (
+    Normed,
+    at_step,
     gain_gradient,
     normalise,
     normalise_backward,
+    stacked,
 )
 from sklrnn.network.kernels.recurrence import (
     Kept,
@@ -57,17 +60,15 @@ def forward(
     size = width // 4
     hiddens = hidden.new_empty(n_steps + 1, batch, size)
     hiddens[0] = hidden
-    cells, gates, normed, scales = [cell], [], [], []
+    cells, gates, norms = [cell], [], []
     for step, x in enumerate(projected.unbind(0)):
         read = hiddens[step] if mask is None else hiddens[step] * mask
         if gain is None:
             a = torch.addmm(x, read, weight.T)
         else:
-            recurrent, n, scale = normalise(read @ weight.T, gain)
-            a = recurrent.add_(x)
+            a, norm = normalise(read @ weight.T, gain, x)
             if keep:
-                normed.append(n)
-                scales.append(scale)
+                norms.append(norm)
         i, f, g, o = a.chunk(4, 1)
         if peephole is not None:
             i.addcmul_(peephole[0], cell)
@@ -83,8 +84,8 @@ def forward(
     outputs = hiddens[1:], hiddens[-1], cell
     if not keep:
         return outputs, ()
-    stacks = [torch.stack(x) if x else None for x in (cells, gates, normed, scales)]
-    return outputs, (weight, mask, gain, peephole, hiddens, *stacks)
+    steps = torch.stack(cells), torch.stack(gates), *stacked(norms)
+    return outputs, (weight, mask, gain, peephole, hiddens, *steps)
 
 
 def backward(
@@ -94,7 +95,7 @@ def backward(
     d_cell: Tensor | None,
 ) -> Tensors:
     """Return the gradients with respect to the inputs of `forward`."""
-    weight, mask, gain, peephole, hiddens, cells, gates, normed, scales = kept
+    weight, mask, gain, peephole, hiddens, cells, gates, *norms = kept
     d_hidden = zeros_unless(d_hidden, hiddens[0])
     d_cell = zeros_unless(d_cell, hiddens[0])
     d_gates, d_cells = _slopes(cells, gates)  # multiplied step by step, below
@@ -114,13 +115,13 @@ def backward(
             d_cell.addcmul_(i, peephole[0]).addcmul_(f, peephole[1])
         if gain is not None:
             d_recurrent[step] = normalise_backward(
-                d_gates[step], gain, normed[step], scales[step]
+                d_gates[step], gain, at_step(norms, step)
             )
         d_hidden = d_recurrent[step] @ weight
         if mask is not None:
             d_hidden *= mask
     d_weight = weight_gradient(d_recurrent, seen(hiddens, mask))
-    d_gain = None if gain is None else gain_gradient(d_gates, normed)
+    d_gain = None if gain is None else gain_gradient(d_gates, Normed(*norms))
     d_peephole = None if peephole is None else _peephole_gradient(d_gates, cells)
     return d_gates, d_hidden, d_cell, d_weight, None, d_gain, d_peephole
 
