@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -93,3 +95,23 @@ def test_forget_bias():
 def test_unknown_nonlinearity():
     with pytest.raises(ValueError, match="nonlinearity must be 'tanh' or 'relu'"):
         Elman(3, 4, nonlinearity="sine")
+
+
+@pytest.mark.parametrize("cell_class", [LSTM, GRU, partial(GRU, reset="before")])
+def test_layer_norm_leaves_the_size_of_a_single_feature(cell_class):
+    torch.manual_seed(0)
+    cell = cell_class(1, 8, layer_norm=True)
+    x = torch.rand(4, 6, 1)
+    once, thrice = cell.sequence(x)[0], cell.sequence(3 * x)[0]
+    assert (once - thrice).abs().max() > 0.05
+
+
+def test_a_forget_bias_outlasts_layer_norm():
+    torch.manual_seed(0)
+    x = torch.zeros(1, 30, 1)
+    x[:, 0] = 1.0
+    kept = [
+        LSTM(1, 8, layer_norm=True, forget_bias=bias).sequence(x)[1][1].abs().mean()
+        for bias in (-5.0, 5.0)
+    ]
+    assert kept[1] > 2 * kept[0]

@@ -186,7 +186,7 @@ class LayerCell(Cell):
     n_gates : int
         Number of gates in the layer's weights, in its order.
     layer_norm : bool
-        Whether to normalise every gate's W_x x and W_h h.
+        Whether to normalise every gate's W_x x + b_x and W_h h.
     native : bool
         Whether the layer itself computes what the cell does.
 
@@ -229,12 +229,11 @@ class LayerCell(Cell):
         self, state: State, hidden_mask: Tensor | None
     ) -> tuple[Any, ...]:
         """Return what the recurrence takes after the projected input."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define recurrent_inputs")
 
-    def input_bias(self) -> Tensor:
-        """Return all biases that are added to the input's part of the gates."""
-        _, _, input_bias, hidden_bias = self.layer.all_weights[0]
-        return input_bias + hidden_bias
+    def hidden_bias(self) -> Tensor:
+        """Return the second biases, as far as they are added to the gates' input."""
+        return self.layer.all_weights[0][3]
 
     def initial_state(self, batch: int) -> State:
         """Return zeros of shape (batch, hidden_size)."""
@@ -243,10 +242,13 @@ class LayerCell(Cell):
 
     def project(self, x: Tensor) -> Tensor:
         """Compute the input's part of the gates, (batch, steps, n_gates * hidden)."""
-        weight, bias = self.layer.all_weights[0][0], self.input_bias()
+        weight, _, input_bias, _ = self.layer.all_weights[0]
         if self.norm_x is None:
-            return linear(x, weight, bias)
-        return bias + normalised(linear(x, weight), self.norm_x)
+            return linear(x, weight, input_bias + self.hidden_bias())
+        # One bias is normalised, too: of a single feature only the sign would be left.
+        return self.hidden_bias() + normalised(
+            linear(x, weight, input_bias), self.norm_x
+        )
 
     def sequence(  # type: ignore[override]
         self, x: Tensor, state: State = None, hidden_mask: Tensor | None = None
@@ -273,8 +275,9 @@ class LayerCell(Cell):
         """Compute what `project` does, for x of shape (steps, batch, input_size)."""
         if self.norm_x is None:
             return self.project(x)
-        a = linear(x, self.layer.all_weights[0][0])
-        return compute(kernel, "gate_norm", a, self.norm_x, self.input_bias())
+        weight, _, input_bias, _ = self.layer.all_weights[0]
+        a = linear(x, weight, input_bias)
+        return compute(kernel, "gate_norm", a, self.norm_x, self.hidden_bias())
 
     def _native(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         outputs, (after,) = self.layer(x, state[0].unsqueeze(0))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, pad
 
 from sklrnn.network.cells.base import LayerCell, State, normalised
 
@@ -24,9 +23,10 @@ class GRU(LayerCell):
     :math:`\tilde h_t = \tanh(W_{xh} x_t + W_{hh} (r_t \odot h_{t-1}) + b)`. Chung et
     al. name z_t the other way round.
 
-    With layer normalisation, LN(W_x x) and LN(W_h h) stand for the two products, with a
-    gain for each and normalised gate by gate (Ba et al. 2016 normalise the two gates
-    together).
+    With layer normalisation, LN(W_x x + b_x) and LN(W_h h) stand for the two products,
+    with a gain for each and normalised gate by gate. (Ba et al. 2016 normalise the two
+    gates together, and W_x x without a bias: of a single feature nothing but its sign
+    would be left.)
 
     Parameters
     ----------
@@ -79,13 +79,12 @@ class GRU(LayerCell):
         self.reset = reset
         self.recurrence = f"gru_{reset}"
 
-    def input_bias(self) -> Tensor:
-        """Return the biases, without that which is added where r multiplies."""
+    def hidden_bias(self) -> Tensor:
+        """Return the second biases, without that which is added where r multiplies."""
+        bias = super().hidden_bias()
         if self.reset == "before":
-            return super().input_bias()
-        _, _, input_bias, hidden_bias = self.layer.all_weights[0]
-        r_and_z = hidden_bias[: 2 * self.hidden_size]
-        return input_bias + torch.nn.functional.pad(r_and_z, (0, self.hidden_size))
+            return bias
+        return pad(bias[: 2 * self.hidden_size], (0, self.hidden_size))
 
     def advance(
         self, projected: Tensor, state: State, hidden_mask: Tensor | None = None

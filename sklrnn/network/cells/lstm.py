@@ -22,9 +22,10 @@ class LSTM(LayerCell):
         o_t &= \sigma(W_{xo} x_t + W_{ho} h_{t-1} + p_o \odot c_t + b_o) \\
         h_t &= o_t \odot \tanh(c_t)
 
-    The peephole weights p are 0 unless asked for. With layer normalisation, LN(W_x x)
-    and LN(W_h h) stand for the two products, with a gain for each and normalised gate
-    by gate; Ba et al. normalise all gates together.
+    The peephole weights p are 0 unless asked for. With layer normalisation,
+    LN(W_x x + b_x) and LN(W_h h) stand for the two products, with a gain for each and
+    normalised gate by gate. (Ba et al. normalise all gates together, and W_x x without
+    a bias: of a single feature nothing but its sign would be left.)
 
     Parameters
     ----------
@@ -91,8 +92,8 @@ class LSTM(LayerCell):
             forget = slice(hidden_size, 2 * hidden_size)
             _, _, input_bias, hidden_bias = self.layer.all_weights[0]
             with torch.no_grad():
-                input_bias[forget] = float(forget_bias)
-                hidden_bias[forget] = 0.0
+                input_bias[forget] = 0.0
+                hidden_bias[forget] = float(forget_bias)  # which is not normalised
 
     def initial_state(self, batch: int) -> State:
         """Return zeros for h and c, each of shape (batch, hidden_size)."""
