@@ -109,7 +109,31 @@ def test_updating_and_pretraining_train_both_phases():
     assert zero_shot.predict().notna().all()
 
 
-SIZE, HIDDEN = 1, 8
+@pytest.mark.parametrize(
+    ("params", "spared"),
+    [
+        ({"cell": "lstm", "layer_norm": True}, "norm_x norm_h bias_ih_l0 bias_hh_l0"),
+        (
+            {"cell": "elman", "cell_params": {"learn_initial": True}},
+            "initial_hidden bias_ih_l0 bias_hh_l0",
+        ),
+        ({"cell": "jordan"}, "input.bias output.bias"),
+    ],
+)
+def test_weight_decay_spares_biases_gains_and_initial_states(params, spared):
+    net = fitted(**params).net_
+    decayed = {
+        id(weight): group["weight_decay"] > 0
+        for group in net.optimizer_.param_groups
+        for weight in group["params"]
+    }
+    cell = net.module_.encoder.layers[0].branch.cell
+    without = {n for n, w in cell.named_parameters() if not decayed[id(w)]}
+    assert {name.removeprefix("layer.") for name in without} == set(spared.split())
+    assert any(decayed.values())
+
+
+HIDDEN = 8
 GATES = {"elman": 1, "gru": 3, "lstm": 4}
 
 
