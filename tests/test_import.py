@@ -179,6 +179,13 @@ def test_only_training_knows_skorch(imports):
     assert users == {"sklrnn.training"}
 
 
+def test_only_compiled_kernels_know_numba(imports):
+    users = {m for m in imports if libraries(imports[m]) & {"llvmlite", "numba"}}
+    assert {user.rpartition(".")[0] for user in users} == {
+        "sklrnn.network.kernels.compiled"
+    }
+
+
 def test_registry_needs_the_standard_library_only(imports):
     assert libraries(imports["sklrnn.registry"]) <= sys.stdlib_module_names
 
