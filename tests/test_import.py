@@ -196,6 +196,13 @@ def test_some_rooms_need_the_standard_library_only(name, imports):
     assert others <= sys.stdlib_module_names
 
 
+def test_only_compiled_kernels_know_numba(imports):
+    users = {m for m in imports if libraries(imports[m]) & {"llvmlite", "numba"}}
+    assert {user.rpartition(".")[0] for user in users} == {
+        "sklrnn.network.kernels.compiled"
+    }
+
+
 def test_no_package_hides_a_module_behind_another_name():
     # from package import name would then give the one or the other.
     hidden = [

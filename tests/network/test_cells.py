@@ -8,6 +8,7 @@ from sklrnn.network.cells.base import Cell
 from sklrnn.network.cells.elman import Elman
 from sklrnn.network.cells.gru import GRU
 from sklrnn.network.cells.lstm import LSTM
+from sklrnn.network.kernels import KERNELS
 
 CELLS = [
     (Elman, {}, nn.RNN, {}),
@@ -18,10 +19,15 @@ CELLS = [
 X = torch.randn(5, 9, 3, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.fixture(params=KERNELS)
+def kernel(request):
+    return request.param
+
+
 @pytest.fixture(params=CELLS, ids=lambda c: f"{c[0].__name__}{c[1] or ''}")
-def pair(request):
+def pair(request, kernel):
     cell_class, params, native_class, native_params = request.param
-    cell = cell_class(3, 4, **params)
+    cell = cell_class(3, 4, kernel=kernel, **params)
     native = native_class(3, 4, batch_first=True, **native_params)
     native.load_state_dict(cell.layer.state_dict())
     return cell, native
@@ -115,3 +121,89 @@ def test_a_forget_bias_outlasts_layer_norm():
         for bias in (-5.0, 5.0)
     ]
     assert kept[1] > 2 * kept[0]
+
+
+def test_unknown_reset():
+    with pytest.raises(ValueError, match="reset must be 'after' or 'before'"):
+        GRU(3, 4, reset="never")
+
+
+def random_weights(cell):
+    for weight in cell.parameters():
+        nn.init.normal_(weight)
+    return cell.layer.all_weights[0]
+
+
+def test_a_learned_first_state():
+    cell = Elman(3, 4, learn_initial=True)
+    weight_x, weight_h, *biases = random_weights(cell)
+    bias = sum(biases)
+    first = torch.tanh(X[:, 0] @ weight_x.T + cell.initial_hidden @ weight_h.T + bias)
+    outputs, _ = cell.sequence(X)
+    torch.testing.assert_close(outputs[:, 0], first)
+    outputs[:, 2].sum().backward()
+    assert cell.initial_hidden.grad.abs().sum() > 0
+    assert Elman(3, 4).initial_hidden is None
+
+
+def test_gru_of_cho_et_al(kernel):
+    if kernel == "native":
+        kernel = "auto"
+    cell = GRU(3, 4, reset="before", kernel=kernel)
+    weight_x, weight_h, *biases = random_weights(cell)
+    bias = sum(biases)
+    h = torch.zeros(5, 4)
+    for x in X.unbind(1):
+        r, z, n = (x @ weight_x.T + bias).chunk(3, 1)
+        h_r, h_z, h_n = weight_h.chunk(3)
+        r, z = torch.sigmoid(r + h @ h_r.T), torch.sigmoid(z + h @ h_z.T)
+        h = z * h + (1 - z) * torch.tanh(n + (r * h) @ h_n.T)
+    torch.testing.assert_close(cell.summary(X), h)
+
+
+def test_peepholes_of_gers_and_schmidhuber():
+    cell = LSTM(3, 4, peephole=True)
+    weight_x, weight_h, *biases = random_weights(cell)
+    bias = sum(biases)
+    p = cell.peephole
+    h = c = torch.zeros(5, 4)
+    for x in X.unbind(1):
+        i, f, g, o = (x @ weight_x.T + h @ weight_h.T + bias).chunk(4, 1)
+        i, f = torch.sigmoid(i + p[0] * c), torch.sigmoid(f + p[1] * c)
+        c = f * c + i * torch.tanh(g)
+        h = torch.sigmoid(o + p[2] * c) * torch.tanh(c)
+    outputs, state = cell.sequence(X)
+    torch.testing.assert_close(outputs[:, -1], h)
+    torch.testing.assert_close(state, (h, c))
+
+
+def test_layer_norm_of_each_gate():
+    cell = LSTM(3, 4, layer_norm=True)
+    weight_x, weight_h, bias_x, bias_h = random_weights(cell)
+    h = c = torch.zeros(5, 4)
+
+    def normalised(a):
+        return nn.functional.layer_norm(a, [4])
+
+    for x in X.unbind(1):
+        gates = [
+            cell.norm_x[k] * normalised(x @ weight_x[gate].T + bias_x[gate])
+            + cell.norm_h[k] * normalised(h @ weight_h[gate].T)
+            + bias_h[gate]
+            for k, gate in enumerate(slice(i, i + 4) for i in range(0, 16, 4))
+        ]
+        i, f, g, o = gates
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+    torch.testing.assert_close(cell.summary(X), h)
+
+
+def test_the_mask_changes_what_the_weights_read_alone(kernel):
+    if kernel == "native":
+        kernel = "auto"
+    cell = GRU(3, 4, kernel=kernel)
+    nothing = torch.zeros(5, 4)
+    state = (torch.randn(5, 4),)
+    cell.layer.bias_ih_l0.data[4:8] = 100.0  # z is 1: the old state is kept
+    outputs, _ = cell.sequence(X, state, hidden_mask=nothing)
+    torch.testing.assert_close(outputs[:, -1], state[0])

@@ -42,7 +42,7 @@ def forward(
         relu,
         array(hiddens, hiddens),
     )
-    return (hiddens[1:], hiddens[-1]), (weight, mask, hiddens, relu)
+    return (hiddens[1:], hiddens[-1].clone()), (weight, mask, hiddens, relu)
 
 
 @jit

@@ -62,7 +62,7 @@ def forward(
         keep,
     )
     kept = (weight, mask, gain, hiddens, gates, normed, scales)
-    return (hiddens[1:], hiddens[-1]), kept
+    return (hiddens[1:], hiddens[-1].clone()), kept
 
 
 @jit

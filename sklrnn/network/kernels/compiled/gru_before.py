@@ -56,7 +56,7 @@ def forward(
         keep,
     )
     kept = (weight, mask, gain, decay, hiddens, gates, normed, scales)
-    return (hiddens[1:], hiddens[-1]), kept
+    return (hiddens[1:], hiddens[-1].clone()), kept
 
 
 @jit

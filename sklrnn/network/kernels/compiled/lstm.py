@@ -58,7 +58,7 @@ def forward(
         keep,
     )
     kept = (weight, mask, gain, peephole, hiddens, cells, gates, normed, scales)
-    return (hiddens[1:], hiddens[-1], cells[-1]), kept
+    return (hiddens[1:], hiddens[-1].clone(), cells[-1].clone()), kept
 
 
 @jit

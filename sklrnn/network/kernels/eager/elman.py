@@ -50,7 +50,7 @@ def forward(
     for step, x in enumerate(projected.unbind(0)):
         read = hiddens[step] if mask is None else hiddens[step] * mask
         activate(torch.addmm(x, read, weight.T, out=hiddens[step + 1]))
-    return (hiddens[1:], hiddens[-1]), (weight, mask, hiddens, relu)
+    return (hiddens[1:], hiddens[-1].clone()), (weight, mask, hiddens, relu)
 
 
 def backward(kept: Kept, d_outputs: Tensor | None, d_hidden: Tensor | None) -> Tensors:

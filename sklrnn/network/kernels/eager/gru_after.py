@@ -77,7 +77,7 @@ def forward(
         if keep:
             gates.append(torch.cat([gate, new], 1))
             inner.append(a)
-    outputs = hiddens[1:], hiddens[-1]
+    outputs = hiddens[1:], hiddens[-1].clone()
     if not keep:
         return outputs, ()
     steps = torch.stack(gates), torch.stack(inner), *stacked(norms)

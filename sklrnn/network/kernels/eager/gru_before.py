@@ -79,7 +79,7 @@ def forward(
         if keep and gain is not None:
             gate_norms.append(gate_norm)
             new_norms.append(new_norm)
-    outputs = hiddens[1:], hiddens[-1]
+    outputs = hiddens[1:], hiddens[-1].clone()
     if not keep:
         return outputs, ()
     norms = *stacked(gate_norms), *stacked(new_norms)

@@ -81,7 +81,7 @@ def forward(
         if keep:
             cells.append(cell)
             gates.append(a)
-    outputs = hiddens[1:], hiddens[-1], cell
+    outputs = hiddens[1:], hiddens[-1].clone(), cell
     if not keep:
         return outputs, ()
     steps = torch.stack(cells), torch.stack(gates), *stacked(norms)
