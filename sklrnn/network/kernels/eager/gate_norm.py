@@ -39,6 +39,7 @@ def forward(
 def backward(kept: Kept, gradient: Tensor) -> Tensors:
     """Return the gradients with respect to the inputs of `forward`."""
     gain, *norm = kept
-    d_a = normalise_backward(gradient, gain, Normed(*norm))
+    d_a = gradient.new_empty(gradient.shape)
+    normalise_backward(gradient, gain, Normed(*norm), d_a)
     d_gain = gain_gradient(gradient, Normed(*norm))
     return d_a, d_gain, gradient.sum((0, 1))

@@ -14,11 +14,9 @@ class Normed(NamedTuple):
     """What is kept of a normalisation, of one step or stacked, of all."""
 
     gates: Tensor
-    """What was normalised, (batch, n_gates, size)."""
-    mean: Tensor
-    """(batch, n_gates, 1)"""
+    """(a - mean) / deviation, (batch, n_gates, size)"""
     scale: Tensor
-    """1 / deviation, of the same shape."""
+    """1 / deviation, (batch, n_gates, 1)"""
 
 
 def normalise(a: Tensor, gain: Tensor, bias: Tensor) -> tuple[Tensor, Normed]:
@@ -28,39 +26,40 @@ def normalise(a: Tensor, gain: Tensor, bias: Tensor) -> tuple[Tensor, Normed]:
     size), and bias (batch, n_gates * size) or (n_gates * size).
     """
     gates = a.unflatten(-1, gain.shape)
-    normed, mean, scale = torch.native_layer_norm(
+    normed, _, scale = torch.native_layer_norm(
         gates, gain.shape[-1:], None, None, EPSILON
     )
     out = torch.addcmul(bias.unflatten(-1, gain.shape), normed, gain)
-    return out.flatten(-2), Normed(gates, mean, scale)
+    return out.flatten(-2), Normed(normed, scale)
 
 
-def normalise_backward(gradient: Tensor, gain: Tensor, kept: Normed) -> Tensor:
-    """Return the gradient of what `normalise` was given, from that of its result."""
+def normalise_backward(
+    gradient: Tensor, gain: Tensor, kept: Normed, out: Tensor
+) -> None:
+    """Write the gradient of what `normalise` was given, from that of its result."""
     backward = torch.ops.aten.native_layer_norm_backward.default
     d_gates, _, _ = backward(
         gradient.unflatten(-1, gain.shape) * gain,
         kept.gates,
         gain.shape[-1:],
-        kept.mean,
-        kept.scale,
+        torch.zeros_like(kept.scale),  # what was kept has this mean
+        torch.ones_like(kept.scale),  # and this deviation
         None,
         None,
         [True, False, False],
     )
-    return d_gates.flatten(-2)
+    torch.mul(d_gates, kept.scale, out=out.unflatten(-1, gain.shape))
 
 
 def gain_gradient(gradient: Tensor, kept: Normed) -> Tensor:
     """Return the gain's gradient, summed over steps and sequences."""
-    normed = (kept.gates - kept.mean).mul_(kept.scale)
-    return normed.mul_(gradient.unflatten(-1, normed.shape[2:])).sum((0, 1))
+    return (kept.gates * gradient.unflatten(-1, kept.gates.shape[-2:])).sum((0, 1))
 
 
 def stacked(steps: list[Normed]) -> list[Tensor | None]:
-    """Return the three tensors of all steps, each None if there are no steps."""
+    """Return the two tensors of all steps, each None if there are no steps."""
     if not steps:
-        return [None, None, None]
+        return [None, None]
     return [torch.stack(parts) for parts in zip(*steps, strict=True)]
 
 

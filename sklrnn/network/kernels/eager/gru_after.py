@@ -100,8 +100,8 @@ def backward(kept: Kept, d_outputs: Tensor | None, d_hidden: Tensor | None) -> T
         by_size[step] *= d_hidden.unsqueeze(1)
         d_hidden *= z[step]
         if gain is not None:
-            d_recurrent[step] = normalise_backward(
-                d_product[step], gain, at_step(norms, step)
+            normalise_backward(
+                d_product[step], gain, at_step(norms, step), d_recurrent[step]
             )
         if mask is None:
             d_hidden.addmm_(d_recurrent[step], weight)

@@ -89,7 +89,7 @@ def forward(
 def backward(kept: Kept, d_outputs: Tensor | None, d_hidden: Tensor | None) -> Tensors:
     """Return the gradients with respect to the inputs of `forward`."""
     weight, mask, gain, decay, hiddens, gates, *norms = kept
-    gate_norms, new_norms = norms[:3], norms[3:]
+    gate_norms, new_norms = norms[:2], norms[2:]
     two = 2 * hiddens.shape[2]
     d_hidden = zeros_unless(d_hidden, hiddens[0])
     before, read, reset_read = inputs_of_steps(hiddens, gates, mask, decay)
@@ -102,14 +102,20 @@ def backward(kept: Kept, d_outputs: Tensor | None, d_hidden: Tensor | None) -> T
             d_hidden += d_outputs[step]
         d_gates[step].unflatten(1, (3, -1))[:, 1:] *= d_hidden.unsqueeze(1)
         if gain is not None:
-            d_recurrent[step, :, two:] = normalise_backward(
-                d_gates[step, :, two:], gain[2:], at_step(new_norms, step)
+            normalise_backward(
+                d_gates[step, :, two:],
+                gain[2:],
+                at_step(new_norms, step),
+                d_recurrent[step, :, two:],
             )
         d_read = d_recurrent[step, :, two:] @ weight[two:]
         d_gates[step].chunk(3, 1)[0].mul_(d_read)
         if gain is not None:
-            d_recurrent[step, :, :two] = normalise_backward(
-                d_gates[step, :, :two], gain[:2], at_step(gate_norms, step)
+            normalise_backward(
+                d_gates[step, :, :two],
+                gain[:2],
+                at_step(gate_norms, step),
+                d_recurrent[step, :, :two],
             )
         d_read.mul_(r[step]).addmm_(d_recurrent[step, :, :two], weight[:two])
         d_hidden *= z[step]

@@ -114,8 +114,8 @@ def backward(
         if peephole is not None:
             d_cell.addcmul_(i, peephole[0]).addcmul_(f, peephole[1])
         if gain is not None:
-            d_recurrent[step] = normalise_backward(
-                d_gates[step], gain, at_step(norms, step)
+            normalise_backward(
+                d_gates[step], gain, at_step(norms, step), d_recurrent[step]
             )
         d_hidden = d_recurrent[step] @ weight
         if mask is not None:
