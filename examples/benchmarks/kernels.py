@@ -7,14 +7,13 @@ the same process: medians of process time on the CPU, in one thread. Run by hand
 """
 
 import argparse
-import ctypes
 import gc
 import statistics
-import sys
 import time
 
 import torch
 
+from sklrnn.memory import reused_memory
 from sklrnn.network.cells.elman import Elman
 from sklrnn.network.cells.gru import GRU
 from sklrnn.network.cells.lstm import LSTM
@@ -38,14 +37,6 @@ VARIANTS = {  # the cell, its parameters, and whether h is dropped from
 }
 LENGTHS = (100, 300, 1000, 3000, 10000)
 SECONDS = 1.0  # for each shape and cell
-
-
-def reuse_memory():
-    """Keep freed memory; page faults would be a third of the time."""
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        for option, value in ((-3, 1 << 30), (-1, 2**31 - 1), (-2, 1 << 28)):
-            libc.mallopt(option, value)
 
 
 def training_step(cell_class, params, dropped, kernel, shape, device):
@@ -138,9 +129,9 @@ def main():
     parser.add_argument("--device", default="cpu")
     device = torch.device(parser.parse_args().device)
     torch.set_num_threads(1)
-    reuse_memory()
-    compare(device)
-    lengths(device)
+    with reused_memory():
+        compare(device)
+        lengths(device)
 
 
 if __name__ == "__main__":

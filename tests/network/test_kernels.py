@@ -247,6 +247,7 @@ def test_what_auto_chooses(monkeypatch, cell, plain, dropped):
     x = torch.zeros(2, 5, 3, dtype=cell.layer.weight_hh_l0.dtype)
     mask = torch.ones(2, 4, dtype=x.dtype)
     assert chosen(monkeypatch, cell, x) == plain
+    assert chosen(monkeypatch, cell, x[:, :1]) == "loop"
     assert chosen(monkeypatch, cell, x, hidden_mask=mask) == dropped
 
 

@@ -27,8 +27,7 @@ def choose(asked: str, x: Tensor, *, native: bool, native_wins: bool = False) ->
     ----------
     asked : str
         One of `KERNELS`.
-    x : Tensor
-        The input, for its device and dtype.
+    x : Tensor of shape (batch, steps, ...)
     native : bool
         Whether torch's own layer can compute it.
     native_wins : bool, default=False
@@ -44,13 +43,7 @@ def choose(asked: str, x: Tensor, *, native: bool, native_wins: bool = False) ->
         If `asked` is not "auto" and cannot compute it.
     """
     if asked == "auto":
-        if native and (native_wins or x.device.type != "cpu" or _is_exported()):
-            return "native"
-        if x.dtype == torch.float32 and not _is_exported() and _can_compile(x):
-            return "numba"
-        if native:
-            return "native"
-        return "loop" if _is_exported() else "torch"
+        return _fastest(x, native, native_wins)
     possible = {"native": native, "numba": asked == "numba" and _can_compile(x)}
     if not possible.get(asked, True):
         able = [name for name in KERNELS if possible.get(name, True)]
@@ -63,6 +56,21 @@ def compute(kernel: str, recurrence: str, *inputs: Any) -> Any:
     folder = "compiled" if kernel == "numba" else "eager"
     module = import_module(f"sklrnn.network.kernels.{folder}.{recurrence}")
     return run(module, *inputs)
+
+
+def _fastest(x: Tensor, native: bool, native_wins: bool) -> str:
+    if torch.jit.is_tracing() or torch.compiler.is_compiling():
+        # torch writes down what is computed, and must see it all.
+        return "native" if native else "loop"
+    if x.device.type != "cpu":
+        return "native" if native else "torch"
+    if x.shape[1] == 1:
+        return "loop"  # all else takes longer to begin than a step takes
+    if native and native_wins:
+        return "native"
+    if x.dtype == torch.float32 and _can_compile(x):
+        return "numba"
+    return "native" if native else "torch"
 
 
 def check_kernel(kernel: str, native: bool) -> None:
@@ -84,11 +92,6 @@ def _has_numba() -> bool:
     except ImportError:  # numba is missing, or not for this version of numpy
         return False
     return True
-
-
-def _is_exported() -> bool:
-    """Tell whether torch is writing down what is computed: it must see it all."""
-    return torch.jit.is_tracing() or torch.compiler.is_compiling()
 
 
 def _because(asked: str, x: Tensor) -> str:
