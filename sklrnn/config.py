@@ -61,8 +61,8 @@ def set_config(*, reuse_memory: bool | None = None) -> None:
         instead of handing it back to the system after each training step and asking
         for it again. This takes 15 to 40 % off the time of training where a step needs
         some ten MB or more, changes nothing for smaller networks, and never changes a
-        result. All the process has freed by the end of ``fit`` then goes back to the
-        system. Initially True; None leaves it as it is.
+        result. After ``fit`` the memory goes back to the system, except for 64 MiB at
+        most. Initially True; None leaves it as it is.
 
         It concerns the C library glibc, that is, most Linux systems; elsewhere nothing
         happens. Nothing happens either where the environment sets what it would
@@ -85,8 +85,9 @@ def set_config(*, reuse_memory: bool | None = None) -> None:
     -----
     While an estimator is fitted, malloc serves large blocks from the heap
     (``M_MMAP_MAX`` 0), never shortens it (``M_TRIM_THRESHOLD`` -1) and lets it grow by
-    64 MiB at a time (``M_TOP_PAD``), in all threads of the process. Afterwards
-    ``malloc_trim`` gives the free memory back. glibc normally gives back at once what
+    64 MiB at a time (``M_TOP_PAD``), in all threads of the process. Afterwards the
+    free ends of the heaps go back, and all free memory (``malloc_trim``) where the
+    process has still grown by more than 64 MiB. glibc normally gives back at once what
     is larger than a size that starts at 128 KiB and rises as a program frees larger
     blocks, to 32 MiB for a block and 64 MiB for the end of the heap. Once a program
     has set such a size, glibc adjusts it no more, and none can be read; so they stay at

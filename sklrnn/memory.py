@@ -29,6 +29,8 @@ _RESTORE = {
     _TRIM_THRESHOLD: 64 << 20,
     _TOP_PAD: 128 << 10,
 }
+_KEPT = 64 << 20
+"""Bytes of freed memory that may stay, about as much as glibc keeps by itself."""
 
 
 @cache
@@ -60,16 +62,27 @@ def _set_by_environment() -> bool:
     )
 
 
+def _resident_bytes() -> int:
+    """Return the memory that the process occupies, or 0 where it cannot be known."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0
+
+
 class _Reuse:
     """Reuse while any network trains; counted, for it concerns the whole process."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.users = 0
+        self.before = 0
 
     def enter(self, library: Any) -> None:
         with self.lock:
             if self.users == 0:
+                self.before = _resident_bytes()
                 _set(library, _REUSE)
             self.users += 1
 
@@ -77,12 +90,18 @@ class _Reuse:
         with self.lock:
             self.users -= 1
             if self.users == 0:
-                # The heap of a thread gets shorter when it frees 64 KiB or more, and
-                # only then; malloc_trim leaves the end of it as it is.
-                _set(library, _GIVE_BACK)
-                library.free(library.malloc(128 << 10))
-                _set(library, _RESTORE)
-                library.malloc_trim(0)
+                self._give_back(library)
+
+    def _give_back(self, library: Any) -> None:
+        # What is free at the end of a heap goes when 64 KiB or more are freed in it;
+        # malloc_trim does so in the heap of the main thread alone.
+        _set(library, _GIVE_BACK)
+        library.free(library.malloc(128 << 10))
+        _set(library, _RESTORE)
+        # It goes through every free block of the process, which takes up to tenths of a
+        # second after work with many small objects: too long for each of many fits.
+        if _resident_bytes() - self.before > _KEPT:
+            library.malloc_trim(0)
 
 
 def _set(library: Any, parameters: dict[int, int]) -> None:

@@ -31,7 +31,7 @@ class FakeLibrary:
 
 
 REUSE = list(memory._REUSE.items())
-RESTORE = [*memory._GIVE_BACK.items(), "free", *memory._RESTORE.items(), "trim"]
+RESTORE = [*memory._GIVE_BACK.items(), "free", *memory._RESTORE.items()]
 
 
 @pytest.fixture
@@ -39,6 +39,7 @@ def calls(monkeypatch):
     """List of the calls to glibc, none of which are made."""
     library = FakeLibrary()
     monkeypatch.setattr(memory, "_glibc", lambda: library)
+    monkeypatch.setattr(memory, "_resident_bytes", lambda: 0)
     for name in [name for name in os.environ if name.startswith("MALLOC_")]:
         monkeypatch.delenv(name)
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
@@ -54,6 +55,26 @@ def test_set_and_restored(calls):
 def test_everything_set_is_restored():
     changed = memory._REUSE.keys() | memory._GIVE_BACK.keys()
     assert changed <= memory._RESTORE.keys()
+
+
+@pytest.mark.parametrize(("grown", "end"), [(64, []), (65, ["trim"]), (-65, [])])
+def test_trimmed_where_much_is_left(calls, monkeypatch, grown, end):
+    resident = iter([10 << 30, (10 << 30) + (grown << 20)])
+    monkeypatch.setattr(memory, "_resident_bytes", lambda: next(resident))
+    with reused_memory():
+        pass
+    assert calls == REUSE + RESTORE + end
+
+
+def test_resident_bytes(monkeypatch):
+    if sys.platform == "linux":
+        assert 2**20 < memory._resident_bytes() < 2**40
+    monkeypatch.setattr("builtins.open", raise_os_error)
+    assert memory._resident_bytes() == 0
+
+
+def raise_os_error(*args):
+    raise OSError("no such file")
 
 
 def test_restored_after_an_error(calls):
@@ -155,25 +176,42 @@ def test_other_systems_are_left_alone(confstr, monkeypatch):
         memory._glibc.cache_clear()
 
 
-@pytest.mark.skipif(memory._glibc() is None, reason="needs glibc")
-@pytest.mark.parametrize("in_thread", [False, True])
-def test_no_page_faults_in_the_block_and_no_memory_kept(in_thread):
-    # In a process of its own, as it counts what the whole process does. A block of
-    # 48 MiB is more than glibc ever keeps, and less than the heap of a thread holds.
-    code = f"""
-import os, resource, threading
+needs_glibc = pytest.mark.skipif(memory._glibc() is None, reason="needs glibc")
+
+START = """
+import os, resource, sys, threading
 from sklrnn.memory import reused_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    blocks = b"x" * (48 << 20)
-    del blocks
+    block = b"x" * (48 << 20)
+    del block
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+"""
 
+
+def run_python(code):
+    """Return the numbers that a new process prints: it counts what all of it does."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MALLOC_", "GLIBC_TUNABLES"))
+    }
+    command = [sys.executable, "-c", START + code]
+    out = subprocess.check_output(command, text=True, env=environment)
+    return [int(word) for word in out.split()]
+
+
+# A block of 48 MiB is more than glibc ever keeps, and less than the heap of a thread
+# holds.
+@needs_glibc
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_no_page_faults_in_the_block_and_no_memory_kept(in_thread):
+    code = """
 def work():
     before, start = faults(), resident()
     with reused_memory():
@@ -181,23 +219,46 @@ def work():
         inside, held = faults(), resident()
     print(before, inside, held - start, resident() - start, faults())
 
-if {in_thread}:
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-else:
-    work()
 """
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("MALLOC_", "GLIBC_TUNABLES"))
-    }
-    out = subprocess.check_output(
-        [sys.executable, "-c", code], text=True, env=environment
-    )
-    before, inside, held, kept, after = map(int, out.split())
+    if in_thread:
+        code += "t = threading.Thread(target=work); t.start(); t.join()"
+    else:
+        code += "work()"
+    before, inside, held, kept, after = run_python(code)
     assert inside < before / 10
     assert held > 40
     assert kept < 8
     assert after > before / 2
+
+
+@needs_glibc
+def test_free_memory_between_blocks_in_use_goes_back():
+    code = """
+start = resident()
+with reused_memory():
+    blocks = [b"x" * (1 << 20) for _ in range(200)]
+    held = resident() - start
+    blocks = blocks[::20]
+print(held, resident() - start)
+"""
+    held, kept = run_python(code)
+    assert held > 190
+    assert kept < 20
+
+
+@needs_glibc
+def test_small_arrays_are_not_slower_afterwards():
+    # With the 128 KiB from which glibc starts, each of them would be mapped anew.
+    code = """
+def small():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        block = b"x" * (1 << 20)
+        del block
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+with reused_memory():
+    pass
+print(small())
+"""
+    assert run_python(code)[0] < 1000

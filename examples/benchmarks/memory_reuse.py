@@ -6,7 +6,7 @@ Each line compares processes of their own, in turns: half with
 ``sklrnn.set_config(reuse_memory=True)``, half with False. CPU time is compared, for
 machines are noisy. Memory is resident memory above what the process held before
 training: at its peak, and after training, when the network and its data are still
-there. It can be below 0, for all that the process has freed is given back. Linux only.
+there. It can be below 0, for what was free before may be given back. Linux only.
 """
 
 import os
@@ -36,7 +36,7 @@ LOOPS = {
 }
 # Parameters of RNNForecaster and the rows of the compressor that it is fitted to.
 FITS = {
-    "fit, as it comes, 1000 rows": ({"max_epochs": 3}, 1000),
+    "fit, as it comes, 1000 rows": ({"max_epochs": 6}, 1000),
     "fit, batch 256, window 96": (
         {"batch_size": 256, "window_length": 96, "max_epochs": 2},
         6000,
