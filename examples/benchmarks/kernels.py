@@ -16,7 +16,11 @@ import torch
 from sklrnn.memory import reused_memory
 from sklrnn.network.cells.elman import Elman
 from sklrnn.network.cells.gru import GRU
+from sklrnn.network.cells.grud import GRUD
+from sklrnn.network.cells.jordan import Jordan
 from sklrnn.network.cells.lstm import LSTM
+from sklrnn.network.cells.mingru import MinGRU
+from sklrnn.network.cells.minlstm import MinLSTM
 from sklrnn.network.kernels import KERNELS
 
 SHAPES = {  # batch, steps, input_size, hidden_size
@@ -34,6 +38,12 @@ VARIANTS = {  # the cell, its parameters, and whether h is dropped from
     "gru LN+VD": (GRU, {"layer_norm": True}, True),
     "elman": (Elman, {}, False),
     "elman VD": (Elman, {}, True),
+}
+OTHERS = {  # cells that torch has no layer of
+    "jordan": (Jordan, {"n_targets": 1}, False),
+    "grud": (GRUD, {}, False),
+    "mingru": (MinGRU, {}, False),
+    "minlstm": (MinLSTM, {}, False),
 }
 LENGTHS = (100, 300, 1000, 3000, 10000)
 SECONDS = 1.0  # for each shape and cell
@@ -111,6 +121,20 @@ def compare(device):
             print(f"{name:14}{kernel:8}{cells}", flush=True)
 
 
+def compare_with_loop(device):
+    """Print how many times faster the chosen kernel is than the loop of steps."""
+    print("\ntimes faster than the loop of steps")
+    for name, variant in OTHERS.items():
+        row = []
+        for shape in SHAPES.values():
+            kernels = ("auto", "loop")
+            steps = {k: training_step(*variant, k, shape, device) for k in kernels}
+            times = timed(steps, device)
+            row.append(times["loop"] / times["auto"])
+        cells = "".join(f"{value:8.2f}" for value in [*row, statistics.mean(row)])
+        print(f"{name:14}{'auto':8}{cells}", flush=True)
+
+
 def lengths(device):
     """Print the time of a step, which should not depend on how many there are."""
     print("\nmilliseconds per step, batch 32, input 8, hidden 64")
@@ -131,6 +155,7 @@ def main():
     torch.set_num_threads(1)
     with reused_memory():
         compare(device)
+        compare_with_loop(device)
         lengths(device)
 
 
