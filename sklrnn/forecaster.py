@@ -11,9 +11,10 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from sklrnn import conventions
 from sklrnn.base import check_choice, check_params
-from sklrnn.data.tables import GridSeries, iterate_series, read_series, to_float
-from sklrnn.data.timegrid import infer_step, positions
+from sklrnn.data.tables import iterate_series, read_series, to_float
+from sklrnn.data.timegrid import infer_step
 from sklrnn.forecasting import forecast
+from sklrnn.horizons import plan, steps_ahead, to_frame, with_freq
 from sklrnn.learning import check_start, check_targets, learn, learn_on
 from sklrnn.training import DivergenceError, draw_seed
 
@@ -469,7 +470,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             step = infer_step(times)
             if step is None and "_series" in self.__dict__:
                 step = self._series[0].step
-            self._cutoff = _with_freq(self._cutoff, step)
+            self._cutoff = with_freq(self._cutoff, step)
 
     def _fit(self, y, X, fh):
         start, epochs = self.__dict__.pop("_previous", None), None
@@ -510,7 +511,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 series,
                 _names(y),
                 _names(X),
-                steps_ahead=self._steps_ahead(fh, series),
+                steps_ahead=steps_ahead(fh, series, self._cutoff),
                 seed=seed,
                 start=start,
                 epochs=epochs,
@@ -550,15 +551,6 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         if update_params:
             learn_on(self._fitted, self._series, self.update_epochs)
         return self
-
-    def _steps_ahead(self, fh, series):
-        """Return how many steps after the cutoff `fh` reaches; 0 if it is not given."""
-        if fh is None:
-            return 0
-        if fh.is_relative and not isinstance(fh.to_pandas(), pd.TimedeltaIndex):
-            return max(int(fh.to_pandas().max()), 1)
-        one = max(series, key=lambda one: one.cutoff)
-        return max(int(self._offsets(self._times(fh, one), one).max()), 1)
 
     def _series_from(self, X):
         """Read a table of the columns of `fit`, y first; what was fitted if None."""
@@ -629,48 +621,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
     def _plan(self, fh):
         """Return each series' times to forecast and their distance from its cutoff."""
-        cache: dict[Any, Any] = {}
-        times, offsets = [], []
-        for one in self._series:
-            start = one.cutoff, one.step
-            if start not in cache:
-                labels = self._times(fh, one)
-                cache[start] = labels, self._offsets(labels, one)
-            times.append(cache[start][0])
-            offsets.append(cache[start][1])
-        return times, offsets
-
-    def _times(self, fh, one: GridSeries) -> pd.Index:
-        if not fh.is_relative:
-            return fh.to_pandas()
-        if isinstance(self._cutoff, pd.DatetimeIndex):
-            cutoff: pd.Index = _with_freq(pd.DatetimeIndex([one.cutoff]), one.step)
-        else:
-            cutoff = pd.Index([one.cutoff])  # of periods or integers
-        return fh.to_absolute_index(cutoff)
-
-    def _offsets(self, times, one: GridSeries) -> np.ndarray:
-        return positions(times, one.cutoff, one.step)
+        return plan(fh, self._series, self._cutoff)
 
     def _to_frame(self, times, rows, columns) -> pd.DataFrame:
-        values = np.concatenate(rows)
-        if self._series[0].key is None:
-            index = times[0]
-        else:
-            index = self._panel_index(times)
-        return pd.DataFrame(values, index=index, columns=columns)
-
-    def _panel_index(self, times) -> pd.MultiIndex:
-        counts = [len(labels) for labels in times]
-        keys = [
-            one.key if isinstance(one.key, tuple) else (one.key,)
-            for one in self._series
-        ]
-        levels = [
-            np.repeat(np.asarray(level), counts) for level in zip(*keys, strict=True)
-        ]
-        when = times[0].append(times[1:]) if len(times) > 1 else times[0]
-        return pd.MultiIndex.from_arrays([*levels, when], names=self._index_names)
+        return to_frame(self._series, times, rows, columns, self._index_names)
 
     def _forecast(self, offsets, X) -> list[np.ndarray]:
         if X is not None:
@@ -749,10 +703,3 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
 def _names(X) -> tuple[Hashable, ...]:
     return () if X is None else tuple(X.columns)
-
-
-def _with_freq(cutoff: pd.DatetimeIndex, step: Any) -> pd.DatetimeIndex:
-    """Give a cutoff the frequency that relative horizons count in."""
-    if step is None:
-        return cutoff
-    return pd.DatetimeIndex(cutoff, freq=step)

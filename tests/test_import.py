@@ -24,6 +24,7 @@ ROOMS_BELOW = {
     "datasets": set(),
     "calibration": set(),
     "conventions": set(),
+    "horizons": {"data"},
     "network": {"registry"},
     "testing": {"network", "registry"},
     "batches": {"data"},

@@ -57,12 +57,12 @@ def array(tensor: Tensor | None, like: Tensor, ndim: int = 2) -> np.ndarray:
 
 def tanh(x):
     """Return the hyperbolic tangent; only for compiled code."""
-    raise NotImplementedError
+    raise TypeError("only compiled code can call this")
 
 
 def sigmoid(x):
     """Return the logistic function; only for compiled code."""
-    raise NotImplementedError
+    raise TypeError("only compiled code can call this")
 
 
 _LARGEST = 7.90531110763549805
