@@ -59,10 +59,11 @@ def set_config(*, reuse_memory: bool | None = None) -> None:
     reuse_memory : bool or None, default=None
         Whether the process keeps the memory that it frees while an estimator is fitted,
         instead of handing it back to the system after each training step and asking
-        for it again. This takes 15 to 40 % off the time of training where a step needs
-        some ten MB or more, changes nothing for smaller networks, and never changes a
-        result. After ``fit`` the memory goes back to the system, except for 64 MiB at
-        most. Initially True; None leaves it as it is.
+        for it again. Where a step needs tens of MB, this takes up to a third off the
+        time, while training may take up to half as much memory again. It changes
+        nothing for smaller networks, and never a result. After ``fit`` the memory goes
+        back to the system, some tens of MB at most excepted. Initially True; None
+        leaves it as it is.
 
         It concerns the C library glibc, that is, most Linux systems; elsewhere nothing
         happens. Nothing happens either where the environment sets what it would
