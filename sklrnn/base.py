@@ -13,7 +13,7 @@ from sklrnn import registry
 from sklrnn.batches import WindowDataset
 from sklrnn.data.windows import WindowSet
 from sklrnn.network.decoupled import MATCHING_SCHEDULES
-from sklrnn.threads import suitable_threads
+from sklrnn.threads import flushed_denormals, suitable_threads
 from sklrnn.training import (
     OPTIMIZERS,
     SCHEDULES,
@@ -203,7 +203,7 @@ def train_net(
     valid_set = None
     if windows[1] is not None:
         valid_set = WindowDataset(windows[1], flat=train_set.flat, **shape)
-    with suitable_threads(net.module_.hidden_size):
+    with suitable_threads(net.module_.hidden_size), flushed_denormals():
         train(
             net,
             (train_set, valid_set),

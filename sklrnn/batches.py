@@ -11,6 +11,13 @@ from torch.utils.data import Dataset
 
 from sklrnn.data.windows import WindowSet
 
+_EVALUATION_STEPS = 100_000  # more take memory and gain no time
+
+
+def evaluation_batch(window_length: int) -> int:
+    """Return how many windows to run at once where no gradient is wanted."""
+    return min(max(_EVALUATION_STEPS // window_length, 16), 256)
+
 
 class WindowDataset(Dataset):
     """Windows gathered by index from one flat tensor; nothing is copied per window.

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from sklrnn.batches import WindowDataset
+from sklrnn.batches import WindowDataset, evaluation_batch
 from sklrnn.calibration import ResidualQuantiles
 from sklrnn.data.gaps import fill_forward, last_observed
 from sklrnn.data.tables import GridSeries, to_float
@@ -19,8 +19,6 @@ from sklrnn.data.windows import WindowSet, cut_windows, last_window
 from sklrnn.network.rollout import roll_out
 from sklrnn.threads import suitable_threads
 from sklrnn.training import SequenceNet
-
-_BATCH = 256  # of windows; a larger one takes memory and gains no time
 
 
 class FittedNetwork(NamedTuple):
@@ -166,8 +164,9 @@ def run(
     module: Any = net.module_.eval()
     output = []
     with torch.no_grad(), suitable_threads(module.hidden_size):
-        for start in range(0, len(past), _BATCH):
-            batch = slice(start, start + _BATCH)
+        size = evaluation_batch(past.shape[1])
+        for start in range(0, len(past), size):
+            batch = slice(start, start + size)
             ahead = None if future is None else future[batch].to(net.device)
             forecasts = roll_out(module, past[batch].to(net.device), ahead, n_steps)
             output.append(forecasts.cpu())

@@ -16,7 +16,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.history import History
 from torch import Tensor
 
-from sklrnn.batches import Batches, WindowDataset
+from sklrnn.batches import Batches, WindowDataset, evaluation_batch
 from sklrnn.network.dropout import VariationalDropout
 from sklrnn.network.losses import MaskedMSE
 
@@ -155,7 +155,8 @@ class SequenceNet(NeuralNet):
         if training:
             size = self.epoch_size
             return Batches(dataset, self.batch_size, self._batch_order, size)
-        return Batches(dataset, max(self.batch_size, 256))
+        size = evaluation_batch(dataset.window_length)
+        return Batches(dataset, max(self.batch_size, size))
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any

@@ -104,11 +104,16 @@ class Branch(nn.Module):
 
     def summary(self, x: Tensor, targets: Tensor | None = None) -> Tensor:
         """Return the output of the last step, (batch, hidden_size)."""
-        if len(self._pieces(x.shape[1], True)) > 1 or (
-            targets is not None and self.taught
-        ):
+        if targets is not None and self.taught:
             return self.sequence(x, targets=targets, tail=True)[0][:, -1]
-        return self.cell.summary(x, **self._context(x))
+        context, cut = self._context(x), self._pieces(x.shape[1], True)[-1].start
+        if cut == 0:
+            return self.cell.summary(x, **context)
+        state = None
+        with torch.no_grad():  # of what came before only the state is wanted
+            for before in x[:, :cut].split(self.bptt_steps or cut, dim=1):
+                _, state = self.cell.sequence(before, state, **context)
+        return self.cell.sequence(x[:, cut:], state, **context)[0][:, -1]
 
     def _context(self, x: Tensor) -> dict[str, Any]:
         if not self.hidden_dropout.active:
