@@ -327,7 +327,7 @@ def new_net(
         **extra,
         **net_params,
     )
-    with _seeded(seed, device):
+    with _seeded(seed):
         net.initialize()
     return net
 
@@ -380,11 +380,11 @@ _init_lock = threading.Lock()
 
 
 @contextmanager
-def _seeded(seed: int, device: str) -> Iterator[None]:
-    """Seed torch's global generator, on which initialisation draws, and put it back."""
-    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with _init_lock, torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed the generator that initialisation draws from, the CPU's, and put it back."""
+    with _init_lock, torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would seed the generators of GPUs as well.
+        torch.default_generator.manual_seed(seed)
         yield
 
 

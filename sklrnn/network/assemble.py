@@ -71,7 +71,8 @@ def build_encoder(params: LayerParams, rows: Rows) -> RecurrentLayers | Decouple
 def _other_draws(number: int) -> Iterator[None]:
     """Draw initial weights that leave those drawn outside as they are."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch.initial_seed() + number)
+        # Not torch.manual_seed, which would seed the generators of GPUs as well.
+        torch.default_generator.manual_seed(torch.initial_seed() + number)
         yield
 
 

@@ -67,7 +67,6 @@ class Decoupled(nn.Module):
         self.forward_layers = forward_layers
         self.backward_layers = backward_layers
         self.fusion = fusion
-        self.n_targets = n_targets
         self.matching_weight = matching_weight
         self.matching_schedule = matching_schedule
         self.output_size = forward_layers.output_size

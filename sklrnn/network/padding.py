@@ -11,11 +11,11 @@ def valid_steps(x: Tensor, lengths: Tensor) -> Tensor:
     return torch.arange(x.shape[1], device=x.device) < lengths[:, None]
 
 
-def without_padding(x: Tensor, lengths: Tensor | None, fill: float = 0.0) -> Tensor:
-    """Put `fill` in place of whatever stands in the padding, NaN included."""
+def without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Put 0 in place of whatever stands in the padding, NaN included."""
     if lengths is None:
         return x
-    return torch.where(valid_steps(x, lengths)[..., None], x, x.new_tensor(fill))
+    return torch.where(valid_steps(x, lengths)[..., None], x, x.new_zeros(()))
 
 
 def reverse(x: Tensor, lengths: Tensor | None = None) -> Tensor:
