@@ -6,18 +6,22 @@ import inspect
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from sklrnn import registry
-from sklrnn.batches import WindowDataset
-from sklrnn.data.windows import WindowSet
+from sklrnn.batches import Windows
 from sklrnn.network.decoupled import MATCHING_SCHEDULES
+from sklrnn.network.losses import MaskedMSE
 from sklrnn.threads import flushed_denormals, suitable_threads
 from sklrnn.training import (
     OPTIMIZERS,
     SCHEDULES,
+    DivergenceError,
+    History,
     SequenceNet,
+    begin_phase,
     new_net,
     train,
 )
@@ -41,6 +45,14 @@ LAYER_PARAMS = (
     "matching_weight",
     "matching_schedule",
 )
+TRAINING_ONLY = (
+    "dropout",
+    "recurrent_dropout",
+    "bptt_steps",
+    "matching_weight",
+    "matching_schedule",
+)
+"""Parameters of the layers that may differ from those the weights were learned with."""
 NET_PARAMS = (
     "optimizer",
     "lr",
@@ -60,6 +72,7 @@ _POSITIVE_OR_NONE = (
     "window_length",
     "horizon",
     "bptt_steps",
+    "absence_spread",
 )
 _NOT_NEGATIVE = (
     "weight_decay",
@@ -91,6 +104,11 @@ def check_params(estimator: Any) -> None:
         if name in params:
             _check_real(name, params[name], low=0.0)
     _check_real("lr", params["lr"], low=0.0, open_low=True)
+    if "absence_rate" in params:
+        _check_real(
+            "absence_rate", params["absence_rate"], low=0.0, high=1.0, open_low=True
+        )
+        _check_real("absence_growth", params["absence_growth"], low=0.0, high=1.0)
     for name in ("dropout", "recurrent_dropout"):
         _check_real(name, params[name], low=0.0, high=1.0)
     _check_real("warmup", params["warmup"], low=0.0, high=1.0)
@@ -100,7 +118,7 @@ def check_params(estimator: Any) -> None:
         )
     if params["gradient_clip"] is not None:
         _check_real("gradient_clip", params["gradient_clip"], low=0.0, open_low=True)
-    for name in ("refit", "warm_start", "layer_norm"):
+    for name in ("refit", "warm_start", "layer_norm", "keep_empty_features"):
         if name in params and params[name] not in (True, False):
             raise TypeError(f"{name} must be True or False, got {params[name]!r}")
     if not isinstance(params["callbacks"], (list, tuple, type(None))):
@@ -136,24 +154,32 @@ def check_choice(name: str, value: Any, allowed: tuple) -> None:
         raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}")
 
 
-def default_batch_size(n_windows: int) -> int:
-    """Return a hundredth of the windows, as a power of two from 16 to 128."""
-    return int(min(max(2 ** round(math.log2(max(n_windows, 1) / 100)), 16), 128))
+def default_batch_size(n_windows: int, largest: int = 128) -> int:
+    """Return a hundredth of the windows, as a power of two from 16 to `largest`."""
+    return int(min(max(2 ** round(math.log2(max(n_windows, 1) / 100)), 16), largest))
 
 
-def default_epochs(n_windows: int, batch_size: int) -> tuple[int, int]:
+def default_epochs(
+    n_windows: int, batch_size: int, training_windows: int = _TRAINING_WINDOWS
+) -> tuple[int, int]:
     """Choose how long to train.
+
+    Parameters
+    ----------
+    n_windows, batch_size : int
+    training_windows : int, default=64_000
+        Number of windows to go through at most, in all epochs together.
 
     Returns
     -------
     n_epochs : int
-        As many as make 2000 optimiser steps or 64,000 windows, whichever is less;
+        As many as make 2000 optimiser steps or those windows, whichever is less;
         from 4 to 300.
     epoch_size : int
         Number of windows in an epoch: all, but 8192 drawn anew where there are more.
     """
     epoch_size = min(n_windows, _EPOCH_WINDOWS)
-    n_steps = min(_TRAINING_STEPS, _TRAINING_WINDOWS // batch_size)
+    n_steps = min(_TRAINING_STEPS, training_windows // batch_size)
     per_epoch = max(-(-epoch_size // batch_size), 1)
     return min(max(n_steps // per_epoch, 4), 300), epoch_size
 
@@ -166,6 +192,7 @@ def build_net(
     batch_size: int,
     max_epochs: int,
     seed: int,
+    criterion: type[nn.Module] = MaskedMSE,
 ) -> SequenceNet:
     """Build an untrained net from an estimator's parameters."""
     params = estimator.get_params(deep=False)
@@ -176,41 +203,49 @@ def build_net(
         batch_size=batch_size,
         max_epochs=max_epochs,
         seed=seed,
+        criterion=criterion,
         **{name: params[name] for name in NET_PARAMS},
     )
 
 
-def train_net(
+def train_phases(
     net: SequenceNet,
-    windows: tuple[WindowSet, WindowSet | None],
+    datasets: tuple[Windows, Windows | None],
+    phases: dict[str | None, int],
     *,
-    window_length: int,
-    epochs: int,
     epoch_size: int | None,
     patience: int | None,
-) -> None:
-    """Train a net in place on training and validation windows."""
-    shape = {
-        "window_length": window_length,
-        "horizon": net.module_.horizon,
-        "n_targets": net.module_.n_targets,
-        "n_exogenous": net.module_.n_exogenous,
-        "masked": net.module_.masked,
-        "reads_ahead": len(net.module_.phases) > 1,
-        "device": net.device,
-    }
-    train_set = WindowDataset(windows[0], **shape)
-    valid_set = None
-    if windows[1] is not None:
-        valid_set = WindowDataset(windows[1], flat=train_set.flat, **shape)
-    with suitable_threads(net.module_.hidden_size), flushed_denormals():
-        train(
-            net,
-            (train_set, valid_set),
-            epochs=epochs,
-            epoch_size=epoch_size,
-            patience=patience,
-        )
+) -> dict[str | None, History]:
+    """Train a net in place, for as many epochs as each part of the training has.
+
+    Raises
+    ------
+    DivergenceError
+        With the net, at its best weights so far, as ``error.net``.
+    """
+    histories = {}
+    for phase, epochs in phases.items():
+        if phase is not None:
+            begin_phase(net, phase)
+        try:
+            with suitable_threads(net.module_.hidden_size), flushed_denormals():
+                train(
+                    net,
+                    datasets,
+                    epochs=epochs,
+                    epoch_size=epoch_size,
+                    patience=patience,
+                )
+        except DivergenceError as error:
+            error.net = net
+            raise
+        histories[phase] = net.history_
+    return histories
+
+
+def best_epoch(history: History) -> int:
+    """Return the number of the epoch of the lowest validation loss, from 1."""
+    return int(np.argmin(history[:, "valid_loss"])) + 1
 
 
 def _check_integer(name: str, value: Any, low: int, auto: bool = False) -> None:

@@ -19,7 +19,28 @@ def evaluation_batch(window_length: int) -> int:
     return min(max(_EVALUATION_STEPS // window_length, 16), 256)
 
 
-class WindowDataset(Dataset):
+class Windows(Dataset):
+    """What `Batches` goes through.
+
+    It has a length, `starts` on the device of its batches, and `gather`, which takes
+    the numbers of windows, a tensor, and returns inputs and what is to be scored.
+    """
+
+    starts: Tensor
+    window_length: int
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def gather(self, index: Tensor) -> tuple[dict[str, Tensor], tuple]:
+        """Return the inputs and the targets, with their mask, of a batch of windows."""
+        raise TypeError(f"{type(self).__name__} does not define gather")
+
+    def renew(self, progress: float) -> None:
+        """Draw anew what is random about the windows, before an epoch of training."""
+
+
+class WindowDataset(Windows):
     """Windows gathered by index from one flat tensor; nothing is copied per window.
 
     Parameters
@@ -68,9 +89,6 @@ class WindowDataset(Dataset):
             (n_rows - length + 1, length * n_channels), (n_channels, 1)
         )
 
-    def __len__(self) -> int:
-        return len(self.starts)
-
     def __getitem__(self, index: int) -> Any:
         inputs, (target, mask) = self.gather(torch.tensor([index]))
         inputs = {name: value[0] for name, value in inputs.items()}
@@ -107,7 +125,7 @@ class Batches:
 
     Parameters
     ----------
-    dataset : WindowDataset
+    dataset : Windows
     batch_size : int
     generator : torch.Generator, optional
         Shuffles the windows anew each time; without it they come in order.
@@ -117,7 +135,7 @@ class Batches:
 
     def __init__(
         self,
-        dataset: WindowDataset,
+        dataset: Windows,
         batch_size: int,
         generator: torch.Generator | None = None,
         epoch_size: int | None = None,

@@ -13,11 +13,11 @@ from torch import Tensor
 from sklrnn.batches import WindowDataset
 from sklrnn.data.tables import GridSeries
 from sklrnn.data.windows import last_window, split_windows
-from sklrnn.network.assemble import ForecastNetwork
 from sklrnn.network.cells.base import Cell, State
 from sklrnn.network.cells.elman import Elman
 from sklrnn.network.decoupled import Decoupled
 from sklrnn.network.directions import Branch, Coupled
+from sklrnn.network.forecast import ForecastNetwork
 from sklrnn.network.layers import RecurrentLayers
 from sklrnn.network.losses import MaskedMSE
 

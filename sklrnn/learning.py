@@ -5,41 +5,28 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-import numpy as np
-
 from sklrnn.base import (
     LAYER_PARAMS,
+    TRAINING_ONLY,
+    best_epoch,
     build_net,
     default_batch_size,
     default_epochs,
-    train_net,
+    train_phases,
 )
+from sklrnn.batches import WindowDataset
 from sklrnn.calibration import ResidualQuantiles
 from sklrnn.data.tables import GridSeries
 from sklrnn.data.timegrid import season_length
 from sklrnn.data.windows import WindowSet, has_gaps, split_windows
 from sklrnn.forecasting import FittedNetwork, collect_residuals
 from sklrnn.memory import reused_memory
-from sklrnn.network.assemble import ForecastNetwork
-from sklrnn.training import (
-    DivergenceError,
-    History,
-    SequenceNet,
-    begin_phase,
-    take_over,
-)
+from sklrnn.network.forecast import ForecastNetwork
+from sklrnn.training import History, SequenceNet, take_over
 
 _CALIBRATION_WINDOWS = 4000
 _CALIBRATION_VALUES = 4_000_000
 _VALIDATION_WINDOWS = 2000
-_TRAINING_ONLY = (
-    "dropout",
-    "recurrent_dropout",
-    "bptt_steps",
-    "matching_weight",
-    "matching_schedule",
-)
-"""Parameters of the layers that may differ from those the weights were learned with."""
 
 
 @reused_memory()
@@ -128,7 +115,7 @@ def learn(
     residuals = _calibrate(net, sets, window_length, horizon)
     if params.refit and valid_set is not None and epochs:
         if params.patience is not None:
-            phases = {name: _best_epoch(rows) for name, rows in histories.items()}
+            phases = {name: best_epoch(rows) for name, rows in histories.items()}
         net = new_net()
         everything, _ = windows(n_out, None)
         _train(net, everything, None, window_length, phases, epoch_size, None)
@@ -220,7 +207,7 @@ def check_targets(start: FittedNetwork, targets: tuple[Hashable, ...]) -> None:
 
 
 def _architecture(params: Any) -> dict[str, Any]:
-    names = [name for name in LAYER_PARAMS if name not in _TRAINING_ONLY]
+    names = [name for name in LAYER_PARAMS if name not in TRAINING_ONLY]
     return {n: getattr(params, n) for n in (*names, "strategy", "normalize")}
 
 
@@ -250,30 +237,27 @@ def _train(
     patience: int | None,
 ) -> dict[str | None, History]:
     """Train a net in place, for as many epochs as each part of the training has."""
+    shape = {
+        "window_length": window_length,
+        "horizon": net.module_.horizon,
+        "n_targets": net.module_.n_targets,
+        "n_exogenous": net.module_.n_exogenous,
+        "masked": net.module_.masked,
+        "reads_ahead": len(net.module_.phases) > 1,
+        "device": net.device,
+    }
+    training = WindowDataset(train_set, **shape)
+    validation = None
     if valid_set is not None:
-        valid_set = valid_set.thinned(_VALIDATION_WINDOWS)
-    histories = {}
-    for phase, epochs in phases.items():
-        if phase is not None:
-            begin_phase(net, phase)
-        try:
-            train_net(
-                net,
-                (train_set, valid_set),
-                window_length=window_length,
-                epochs=epochs,
-                epoch_size=epoch_size,
-                patience=patience,
-            )
-        except DivergenceError as error:
-            error.net = net
-            raise
-        histories[phase] = net.history_
-    return histories
-
-
-def _best_epoch(history: History) -> int:
-    return int(np.argmin(history[:, "valid_loss"])) + 1
+        thinned = valid_set.thinned(_VALIDATION_WINDOWS)
+        validation = WindowDataset(thinned, flat=training.flat, **shape)
+    return train_phases(
+        net,
+        (training, validation),
+        phases,
+        epoch_size=epoch_size,
+        patience=patience,
+    )
 
 
 def _calibrate(

@@ -16,7 +16,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.history import History
 from torch import Tensor
 
-from sklrnn.batches import Batches, WindowDataset, evaluation_batch
+from sklrnn.batches import Batches, Windows, evaluation_batch
 from sklrnn.network.dropout import VariationalDropout
 from sklrnn.network.losses import MaskedMSE
 
@@ -49,7 +49,7 @@ class _StopTraining(Exception):
 
 
 class SequenceNet(NeuralNet):
-    """A skorch net that trains on `WindowDataset` pairs.
+    """A skorch net that trains on pairs of `Windows`.
 
     It takes ``(train, valid)`` where skorch takes ``X``, gathers whole batches by
     index, and follows the schedule of the source of this project: warm-up, then cosine
@@ -166,6 +166,8 @@ class SequenceNet(NeuralNet):
             return
         self._set_training(training)
         total, n_windows = 0.0, 0
+        if training:
+            iterator.dataset.renew(self._learning_rate.progress)
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **params)
@@ -302,6 +304,7 @@ def new_net(
     callbacks: Any,
     seed: int,
     device: str,
+    criterion: type[torch.nn.Module] = MaskedMSE,
     **net_params: Any,
 ) -> SequenceNet:
     """Make and initialise a net; the weights depend on `seed` alone.
@@ -314,7 +317,7 @@ def new_net(
         extra["optimizer__fused"] = True
     net = SequenceNet(
         module,
-        criterion=MaskedMSE,
+        criterion=criterion,
         optimizer=optimizer_class,
         optimizer__param_groups=[
             (pattern, {"weight_decay": 0.0}) for pattern in _SPARED_FROM_DECAY
@@ -341,7 +344,7 @@ def begin_phase(net: SequenceNet, phase: str | None) -> None:
 
 def train(
     net: SequenceNet,
-    datasets: tuple[WindowDataset, WindowDataset | None],
+    datasets: tuple[Windows, Windows | None],
     *,
     epochs: int,
     epoch_size: int | None,

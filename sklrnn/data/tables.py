@@ -129,7 +129,7 @@ def iterate_series(table: pd.DataFrame) -> Iterator[tuple[Hashable, pd.DataFrame
     instances = table.index.droplevel(-1)
     times = table.index.get_level_values(-1)
     codes, keys = pd.factorize(instances)
-    order = np.argsort(codes, kind="stable")
+    order = row_order(table)
     bounds = np.searchsorted(codes[order], np.arange(len(keys) + 1))
     values = table.to_numpy(dtype=np.float64)
     for i, key in enumerate(keys):
@@ -138,6 +138,14 @@ def iterate_series(table: pd.DataFrame) -> Iterator[tuple[Hashable, pd.DataFrame
             key,
             pd.DataFrame(values[rows], index=times[rows], columns=table.columns),
         )
+
+
+def row_order(table: pd.DataFrame) -> np.ndarray:
+    """Return the rows of a table in the order in which `iterate_series` yields them."""
+    if not isinstance(table.index, pd.MultiIndex):
+        return np.arange(len(table))
+    codes, _ = pd.factorize(table.index.droplevel(-1))
+    return np.argsort(codes, kind="stable")
 
 
 def _read_one(
@@ -165,7 +173,7 @@ def _read_one(
                 f"{x.index[0]}"
             )
         columns.append(exogenous[x.index <= y.index[-1]])
-    center, scale = _standardisation(columns, standardize)
+    center, scale = standardisation(columns, standardize)
     step = infer_step(y.index) or step or pd.offsets.Day()
     n_columns = len(center)
     series = GridSeries(
@@ -210,9 +218,10 @@ def to_float(frame: pd.DataFrame, name: str, where: str = "") -> np.ndarray:
     return values
 
 
-def _standardisation(
+def standardisation(
     columns: list[np.ndarray], standardize: bool
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the deviation of every column, of 0 and 1 if not wanted."""
     n_columns = sum(part.shape[1] for part in columns)
     center, scale = np.zeros(n_columns), np.ones(n_columns)
     if not standardize:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -78,6 +79,66 @@ def positions(index: pd.Index, origin: Any, step: Step) -> np.ndarray:
     grid = pd.date_range(min(origin, index.min()), max(origin, index.max()), freq=step)
     at = grid.searchsorted(index, side="right")
     return (at - grid.searchsorted(origin, side="right")).astype(np.int64)
+
+
+class TimeUnit(NamedTuple):
+    """The unit that times of a kind of index are counted in.
+
+    Attributes
+    ----------
+    kind : type
+        DatetimeIndex, PeriodIndex, or Index for integers.
+    origin, size : float
+        Time 0, and the length of a step; in nanoseconds, periods or integers.
+    """
+
+    kind: type
+    origin: float
+    size: float
+
+
+def typical_step(indexes: Sequence[pd.Index]) -> TimeUnit:
+    """Return the first time of all, and the median time from row to row."""
+    kind = _kind(indexes[0])
+    numbers = [_numbers(index) for index in indexes]
+    steps = np.concatenate([np.diff(each) for each in numbers])
+    size = float(np.median(steps)) if len(steps) else 1.0
+    return TimeUnit(kind, float(numbers[0][0]), size if size > 0 else 1.0)
+
+
+def count_steps(index: pd.Index, unit: TimeUnit) -> np.ndarray:
+    """Return times in steps, fractions included, float64.
+
+    An index of another kind than the unit's is counted in its own steps.
+
+    Raises
+    ------
+    ValueError
+        If the times do not increase from row to row.
+    """
+    if not (index.is_monotonic_increasing and index.is_unique):
+        raise ValueError(
+            "the rows of X are time steps and must be in the order of time, one per "
+            "time; sort them by their index, or reset the index if it means nothing"
+        )
+    if _kind(index) is not unit.kind:
+        unit = typical_step([index])
+    return (_numbers(index) - unit.origin) / unit.size
+
+
+def _kind(index: pd.Index) -> type:
+    for kind in (pd.DatetimeIndex, pd.PeriodIndex):
+        if isinstance(index, kind):
+            return kind
+    return pd.Index
+
+
+def _numbers(index: pd.Index) -> np.ndarray:
+    if isinstance(index, pd.DatetimeIndex):
+        index = index.as_unit("ns")
+    if isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
+        return index.asi8.astype(np.float64)
+    return np.asarray(index, dtype=np.float64)
 
 
 def season_length(step: Step | None) -> int | None:

@@ -1,22 +1,19 @@
-"""Networks put together from cells, directions, fusions and heads."""
+"""Recurrent layers put together from cells, directions and fusions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, TypedDict
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sklrnn import registry
-from sklrnn.network.cells.base import Cell, State, takes
+from sklrnn.network.cells.base import Cell, takes
 from sklrnn.network.decoupled import Decoupled
 from sklrnn.network.directions import Branch, Coupled, Forward
-from sklrnn.network.heads import ForecastHead
 from sklrnn.network.layers import RecurrentLayers
-
-_SMALLEST_VARIANCE = 1e-5
 
 
 class LayerParams(TypedDict):
@@ -49,14 +46,14 @@ class Rows(NamedTuple):
 def build_encoder(params: LayerParams, rows: Rows) -> RecurrentLayers | Decoupled:
     """Build the recurrent layers that an estimator's parameters describe."""
     if params["direction"] != "decoupled":
-        return _build_layers(params, rows, params["direction"])
-    forward_layers = _build_layers(params, rows, "forward")
+        return build_layers(params, rows, params["direction"])
+    forward_layers = build_layers(params, rows, "forward")
     # Drawn apart, so that the forward branch starts as it would without a teacher, and
     # the teacher as it would with another fusion.
-    with _other_draws(1):
-        backward_layers = _build_layers(params, rows, "forward")
-        with _other_draws(2):
-            fusion = _build_fusion(params)
+    with other_draws(1):
+        backward_layers = build_layers(params, rows, "forward")
+        with other_draws(2):
+            fusion = build_fusion(params)
         return Decoupled(
             forward_layers,
             backward_layers,
@@ -68,7 +65,7 @@ def build_encoder(params: LayerParams, rows: Rows) -> RecurrentLayers | Decouple
 
 
 @contextmanager
-def _other_draws(number: int) -> Iterator[None]:
+def other_draws(number: int) -> Iterator[None]:
     """Draw initial weights that leave those drawn outside as they are."""
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would seed the generators of GPUs as well.
@@ -76,7 +73,8 @@ def _other_draws(number: int) -> Iterator[None]:
         yield
 
 
-def _build_layers(params: LayerParams, rows: Rows, direction: str) -> RecurrentLayers:
+def build_layers(params: LayerParams, rows: Rows, direction: str) -> RecurrentLayers:
+    """Build the layers of one direction, or of both at once."""
     cell_class = registry.find_cell(params["cell"])
     layers: list[Forward | Coupled] = []
     input_size = rows.n_channels
@@ -105,259 +103,12 @@ def _build_layers(params: LayerParams, rows: Rows, direction: str) -> RecurrentL
         if direction == "forward":
             layers.append(Forward(branch()))
         else:
-            layers.append(Coupled(branch(), branch(), _build_fusion(params)))
+            layers.append(Coupled(branch(), branch(), build_fusion(params)))
         input_size = layers[-1].output_size
     return RecurrentLayers(layers, params["dropout"])
 
 
-def _build_fusion(params: LayerParams) -> nn.Module:
+def build_fusion(params: LayerParams) -> nn.Module:
+    """Build what joins two directions."""
     fusion_class = registry.find_fusion(params["fusion"])
     return fusion_class(params["hidden_size"], **(params["fusion_params"] or {}))
-
-
-class Carry(NamedTuple):
-    """What a forecast fed back step by step carries along."""
-
-    states: list[State]
-    level: tuple[Tensor, Tensor] | None
-
-
-class ForecastNetwork(nn.Module):
-    """Window in, all steps of the horizon out, in standardised units.
-
-    Parameters
-    ----------
-    n_targets, n_exogenous : int
-    masked : bool
-        Whether the input rows hold the mask and the time since last seen after the
-        values, as `sklrnn.data.windows.channels` writes them.
-    window_length, horizon : int
-    normalize : {"standard", "window", "last"} or None
-        "window" takes each window's mean out and divides by its standard deviation,
-        "last" takes its last value out; the forecast gets them back. Deviations are
-        those of reversible instance normalisation (Kim et al. 2022, equation 1).
-    **layers
-        As `LayerParams` lists them.
-
-    Attributes
-    ----------
-    phase : {"backward", "forward"} or None
-        What is being trained, where that is not everything at once.
-
-    References
-    ----------
-    T. Kim et al., "Reversible instance normalization for accurate time-series
-    forecasting against distribution shift", ICLR 2022.
-    """
-
-    def __init__(
-        self,
-        *,
-        n_targets: int,
-        n_exogenous: int,
-        masked: bool,
-        window_length: int,
-        horizon: int,
-        normalize: str | None,
-        **layers: Any,
-    ) -> None:
-        super().__init__()
-        self.n_targets = n_targets
-        self.n_exogenous = n_exogenous
-        self.masked = masked
-        self.horizon = horizon
-        self.normalize = normalize
-        self.hidden_size = layers["hidden_size"]
-        n_columns = n_targets + n_exogenous
-        self.n_channels = n_columns * (3 if masked else 1)
-        rows = Rows(self.n_channels, n_targets, masked, window_length)
-        self.encoder: Any = build_encoder(cast(LayerParams, layers), rows)
-        self.head = ForecastHead(
-            self.encoder.output_size, horizon, n_targets, n_exogenous
-        )
-        self.phase: str | None = None
-
-    @property
-    def phases(self) -> tuple[str | None, ...]:
-        """The parts of the training, in order."""
-        decoupled = isinstance(self.encoder, Decoupled)
-        return ("backward", "forward") if decoupled else (None,)
-
-    def begin(self, phase: str | None) -> None:
-        """Begin a part of the training: freeze what does not learn in it."""
-        self.phase = phase
-        if isinstance(self.encoder, Decoupled):
-            self.requires_grad_(phase == "forward")
-            for weight in self.encoder.teacher_parameters():
-                weight.requires_grad_(phase == "backward")
-
-    def count_parameters(self) -> dict[str, int]:
-        """Count the weights, by what they are for."""
-        layers = self.encoder
-        if isinstance(layers, Decoupled):
-            layers = layers.forward_layers
-        counts = {
-            "layers": _count(layers),
-            "teacher": _count(self.encoder) - _count(layers),
-            "head": _count(self.head),
-        }
-        return {**counts, "total": sum(counts.values())}
-
-    def gradient_groups(self) -> list[list[nn.Parameter]]:
-        """Return the weights whose gradients are clipped together."""
-        if not isinstance(self.encoder, Decoupled):
-            return [list(self.parameters())]
-        # What reconstruction needs must not hold the forward branch's steps back.
-        offline = list(self.encoder.offline_parameters())
-        apart = {id(weight) for weight in offline}
-        return [[w for w in self.parameters() if id(w) not in apart], offline]
-
-    def loss(
-        self,
-        criterion: nn.Module,
-        inputs: dict[str, Tensor],
-        scored: tuple[Tensor, Tensor | None],
-        progress: float,
-    ) -> tuple[Tensor, Tensor]:
-        """Score a batch, with all that the current phase of the training is to learn.
-
-        Parameters
-        ----------
-        criterion : nn.Module
-            Takes prediction, target and mask.
-        inputs : dict of Tensor
-            "past" and "future", as `forward` takes them; to train a decoupled network
-            also "ahead", the rows that follow the past, of shape (batch, horizon,
-            n_channels), and "lengths", how many rows there are in all.
-        scored : tuple of Tensor
-            Target and mask.
-        progress : float
-            Share of the training that is done, from 0 to 1.
-
-        Returns
-        -------
-        loss : Tensor, scalar
-        prediction : Tensor
-        """
-        past, future = inputs["past"], inputs.get("future")
-        level = self._level(past)
-        x = self._relative(past, level)
-        if self.phase == "backward":
-            whole = self._whole(x, inputs["ahead"], level)
-            known = self._known(whole)
-            return self.encoder.backward_loss(whole, known, inputs["lengths"])
-        targets = self._known(x) if self.training else None
-        matched = self.training and isinstance(self.encoder, Decoupled)
-        if matched:
-            outputs, _ = self.encoder.sequence(x, targets=targets)
-            state = outputs[:, -1]
-        else:
-            state = self.encoder.summary(x, targets=targets)
-        prediction = self._absolute(self.head(state, future), level)
-        loss = criterion(prediction, *scored)
-        if matched:
-            whole = self._whole(x, inputs["ahead"], level)
-            known, lengths = self._known(whole), inputs["lengths"]
-            loss = loss + self.encoder.student_loss(
-                outputs, whole, known, lengths, progress
-            )
-        error = self.encoder.take_teaching_error()
-        return (loss if error is None else loss + error), prediction
-
-    def _whole(
-        self, x: Tensor, ahead: Tensor, level: tuple[Tensor, Tensor] | None
-    ) -> Tensor:
-        """Return the rows of past and horizon, all on the level of the past."""
-        return torch.cat([x, self._relative(ahead, level)], dim=1)
-
-    def _known(self, x: Tensor) -> Tensor:
-        """Return the targets that rows hold, NaN where they were not observed."""
-        values = x[..., : self.n_targets]
-        if not self.masked:
-            return values
-        first = self.n_targets + self.n_exogenous
-        mask = x[..., first : first + self.n_targets]
-        return torch.where(mask > 0, values, torch.nan)
-
-    def forward(self, past: Tensor, future: Tensor | None = None) -> Tensor:
-        """Forecast.
-
-        Parameters
-        ----------
-        past : Tensor of shape (batch, steps, n_channels)
-        future : Tensor of shape (batch, horizon, n_exogenous), optional
-
-        Returns
-        -------
-        Tensor of shape (batch, horizon, n_targets)
-        """
-        level = self._level(past)
-        state = self.encoder.summary(self._relative(past, level))
-        return self._absolute(self.head(state, future), level)
-
-    def start(self, past: Tensor, future: Tensor | None = None) -> tuple[Tensor, Carry]:
-        """Forecast as `forward` does, and return what `advance` goes on from."""
-        level = self._level(past)
-        outputs, states = self.encoder.sequence(self._relative(past, level))
-        prediction = self._absolute(self.head(outputs[:, -1], future), level)
-        return prediction, Carry(states, level)
-
-    def advance(
-        self, row: Tensor, carry: Carry, future: Tensor | None = None
-    ) -> tuple[Tensor, Carry]:
-        """Read one more row, (batch, n_channels), and forecast from there."""
-        past = self._relative(row.unsqueeze(1), carry.level)
-        outputs, states = self.encoder.sequence(past, carry.states)
-        prediction = self._absolute(self.head(outputs[:, -1], future), carry.level)
-        return prediction, Carry(states, carry.level)
-
-    def reconstruct(self, past: Tensor) -> Tensor:
-        """Predict a decoupled network's inner steps from both their sides, offline.
-
-        Returns
-        -------
-        Tensor of shape (batch, steps - 2, n_targets)
-            For all steps but the first and the last.
-        """
-        level = self._level(past)
-        x = self._relative(past, level)
-        return self._absolute(self.encoder.reconstruct(x), level)
-
-    def relative(self, past: Tensor) -> Tensor:
-        """Return windows as the recurrent layers read them, on their own level."""
-        return self._relative(past, self._level(past))
-
-    def _level(self, past: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Return each window's own center and scale, (batch, 1, n_targets)."""
-        values = past[..., : self.n_targets]
-        if self.normalize == "last":
-            return values[:, -1:], values.new_ones(())
-        if self.normalize != "window":
-            return None
-        if not self.masked:
-            variance, mean = torch.var_mean(values, dim=1, correction=0, keepdim=True)
-            return mean, (variance + _SMALLEST_VARIANCE).sqrt()
-        first = self.n_targets + self.n_exogenous
-        mask = past[..., first : first + self.n_targets]
-        count = mask.sum(dim=1, keepdim=True)
-        mean = (values * mask).sum(dim=1, keepdim=True) / count.clamp(min=1)
-        square = ((values - mean) * mask).square().sum(dim=1, keepdim=True)
-        scale = (square / count.clamp(min=1) + _SMALLEST_VARIANCE).sqrt()
-        return mean, torch.where(count > 0, scale, torch.ones_like(scale))
-
-    def _relative(self, past: Tensor, level: tuple[Tensor, Tensor] | None) -> Tensor:
-        if level is None:
-            return past
-        values = (past[..., : self.n_targets] - level[0]) / level[1]
-        if self.n_targets == self.n_channels:
-            return values
-        return torch.cat([values, past[..., self.n_targets :]], dim=-1)
-
-    def _absolute(
-        self, prediction: Tensor, level: tuple[Tensor, Tensor] | None
-    ) -> Tensor:
-        return prediction if level is None else prediction * level[1] + level[0]
-
-
-def _count(module: nn.Module) -> int:
-    return sum(weight.numel() for weight in module.parameters())

@@ -149,7 +149,8 @@ class Decoupled(nn.Module):
         distance = torch.where(valid, distance, 0.0).sum() / valid.sum().clamp(min=1)
         reconstruction = self.offline_head(self.fusion(ahead.detach(), behind))
         offline = _score(reconstruction, values[:, inner], lengths - 2)
-        return self._lambda(progress) * distance + offline
+        share = matching_share(self.matching_schedule, progress)
+        return self.matching_weight * share * distance + offline
 
     def both(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return what each stack knows of every inner step from its own side.
@@ -203,9 +204,17 @@ class Decoupled(nn.Module):
         finally:
             self.backward_layers.train(training)
 
-    def _lambda(self, progress: float) -> float:
-        share = {"constant": 1.0, "rise": progress, "fall": 1.0 - progress}
-        return self.matching_weight * share[self.matching_schedule]
+
+def matching_share(schedule: str, progress: float) -> float:
+    """Return how much of its weight the matching of states has at some time.
+
+    Parameters
+    ----------
+    schedule : {"constant", "rise", "fall"}
+    progress : float
+        Share of the training that is done, from 0 to 1.
+    """
+    return {"constant": 1.0, "rise": progress, "fall": 1.0 - progress}[schedule]
 
 
 def _score(prediction: Tensor, target: Tensor, lengths: Tensor) -> Tensor:

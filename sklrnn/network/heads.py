@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+_GATE_AT_FIRST = 4.0
+_SMALLEST_SPREAD = 1e-3
+_PRECISION_BOUNDS = (1e-3, 1e4)
 
 
 class ForecastHead(nn.Module):
@@ -53,3 +60,84 @@ class ForecastHead(nn.Module):
             output = output + self.hidden_to_target(hidden)
             output = output + self.future_to_target(future)
         return output
+
+
+class Estimate(NamedTuple):
+    """What a network says of every entry of a table.
+
+    Attributes
+    ----------
+    mean : Tensor of shape (batch, steps, n_columns)
+    spread : Tensor of shape (batch, steps, n_columns)
+        Expected absolute error; its gradient reaches nothing that `mean` rests on.
+    precision : Tensor of shape (batch, steps, 1)
+        Lambda of every step, learned with `mean` where the loss asks for it.
+    gate : Tensor of shape (batch, steps, n_columns)
+        Weight of the interpolation, from 0 to 1.
+    """
+
+    mean: Tensor
+    spread: Tensor
+    precision: Tensor
+    gate: Tensor
+
+
+class ImputationHead(nn.Module):
+    r"""Every entry as a mixture of its interpolation and of the network's own estimate.
+
+    With the interpolation b, the local scale s, and u, what a hidden layer makes of the
+    recurrent layers' output h and of their input x:
+
+    .. math::
+        u_t &= \mathrm{relu}(W_u [h_t; x_t] + b_u) \\
+        g_t &= \sigma(W_g u_t + b_g) \\
+        \hat x_t &= g_t (b_t + s_t W_b u_t) + (1 - g_t) (W_n u_t + W_x [h_t; x_t] + b_n)
+
+    At first W_b and W_g are 0 and b_g large, so that training begins with the
+    interpolation and departs from it where that pays. The precision of a step is
+    :math:`\lambda_t = \mathrm{softplus}(W_\lambda u_t + b_\lambda)`, bounded.
+
+    Parameters
+    ----------
+    state_size, input_size, hidden_size, n_columns : int
+    """
+
+    def __init__(
+        self, state_size: int, input_size: int, hidden_size: int, n_columns: int
+    ) -> None:
+        super().__init__()
+        read = state_size + input_size
+        self.to_hidden = nn.Linear(read, hidden_size)
+        self.to_value = nn.Linear(hidden_size, n_columns)
+        self.input_to_value = nn.Linear(read, n_columns, bias=False)
+        self.to_correction = nn.Linear(hidden_size, n_columns)
+        self.to_gate = nn.Linear(hidden_size, n_columns)
+        self.to_spread = nn.Linear(hidden_size, n_columns)
+        self.to_precision = nn.Linear(hidden_size, 1)
+        for layer in (self.to_correction, self.to_gate):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        nn.init.constant_(self.to_gate.bias, _GATE_AT_FIRST)
+
+    def forward(
+        self, state: Tensor, x: Tensor, start: Tensor, scale: Tensor
+    ) -> Estimate:
+        """Estimate every entry.
+
+        Parameters
+        ----------
+        state : Tensor of shape (batch, steps, state_size)
+        x : Tensor of shape (batch, steps, input_size)
+        start : Tensor of shape (batch, steps, n_columns)
+            The interpolation.
+        scale : Tensor of shape (batch, steps, n_columns)
+            The local scale, in the units of `start`.
+        """
+        read = torch.cat([state, x], dim=-1)
+        hidden = torch.relu(self.to_hidden(read))
+        gate = torch.sigmoid(self.to_gate(hidden))
+        near = start + scale * self.to_correction(hidden)
+        own = self.to_value(hidden) + self.input_to_value(read)
+        spread = softplus(self.to_spread(hidden.detach())) + _SMALLEST_SPREAD
+        precision = softplus(self.to_precision(hidden)).clamp(*_PRECISION_BOUNDS)
+        return Estimate(torch.lerp(own, near, gate), scale * spread, precision, gate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -28,7 +30,82 @@ class MaskedMSE(nn.Module):
         """
         if mask is None:
             return nn.functional.mse_loss(prediction, target)
-        zero = prediction.new_zeros(())
-        # Masked before the arithmetic: 0 * NaN is NaN, in the gradient too.
-        error = torch.where(mask, prediction, zero) - torch.where(mask, target, zero)
+        error = _error(prediction, target, mask)
         return error.square().sum() / mask.sum().clamp(min=1)
+
+
+class GaussianNLL(nn.Module):
+    r"""Negative log-likelihood of every step's entries, under one learned precision.
+
+    .. math::
+        -\log p(x_t) = \tfrac12 \lambda_t \sum_c m_{t,c} (x_{t,c} - \hat x_{t,c})^2
+            - \tfrac{n_t}{2} \log \lambda_t + \tfrac{n_t}{2} \log 2 \pi
+
+    where n_t is the number of entries scored at step t, summed over the steps and
+    divided by the number of all entries scored.
+    """
+
+    def forward(
+        self, prediction: Tensor, precision: Tensor, target: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Score.
+
+        Parameters
+        ----------
+        prediction, target : Tensor of shape (..., n_columns)
+        precision : Tensor of shape (..., 1)
+            Lambda, above 0.
+        mask : Tensor of shape (..., n_columns), bool
+            True where an entry is scored.
+        """
+        sse = _error(prediction, target, mask).square().sum(-1)
+        count = mask.sum(-1)
+        lam = precision[..., 0]
+        nll = 0.5 * (lam * sse + count * (math.log(2 * math.pi) - lam.log()))
+        return nll.sum() / count.sum().clamp(min=1)
+
+
+class LaplaceNLL(nn.Module):
+    r"""Negative log-likelihood of every entry, under a learned spread of its own.
+
+    .. math:: L = \sum m\, \mathrm{sg}(\sigma)^\beta
+        \left(|x - \hat x| / \sigma + \log \sigma\right)
+        / \sum m\, \mathrm{sg}(\sigma)^\beta
+
+    where sg stops the gradient. With beta 0 this is the likelihood, under which an
+    error counts in units of what is expected of the entry; with beta 1 every error
+    counts alike, as in the mean absolute error (the beta-NLL of Seitzer et al. 2022,
+    equation 5, for the Laplace distribution).
+
+    Parameters
+    ----------
+    beta : float, default=0.5
+
+    References
+    ----------
+    M. Seitzer, A. Tavakoli, D. Antic and G. Martius, "On the pitfalls of
+    heteroscedastic uncertainty estimation with probabilistic neural networks", ICLR
+    2022.
+    """
+
+    def __init__(self, beta: float = 0.5) -> None:
+        super().__init__()
+        self.beta = beta
+
+    def forward(
+        self, prediction: Tensor, spread: Tensor, target: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Score; all of one shape, `spread` (sigma) above 0, `mask` bool."""
+        error = _error(prediction, target, mask).abs()
+        weight = torch.where(mask, spread.detach() ** self.beta, 0.0)
+        nll = weight * (error / spread + spread.log())
+        return nll.sum() / weight.sum().clamp(min=_SMALLEST_WEIGHT)
+
+
+_SMALLEST_WEIGHT = 1e-6
+
+
+def _error(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    # Masked before the arithmetic: 0 * NaN is NaN, in the gradient too.
+    zero = prediction.new_zeros(())
+    return torch.where(mask, prediction, zero) - torch.where(mask, target, zero)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sklrnn.network.assemble import ForecastNetwork
+from sklrnn.network.forecast import ForecastNetwork
 
 
 def roll_out(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklrnn.network.assemble import ForecastNetwork
+from sklrnn.network.forecast import ForecastNetwork
 from sklrnn.network.cells.elman import Elman
 from sklrnn.network.decoupled import Decoupled
 from sklrnn.network.directions import Branch, Forward

@@ -1,0 +1,321 @@
+"""Learning to fill gaps, and filling them: standardised series in, estimates out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sklrnn.base import (
+    best_epoch,
+    build_net,
+    default_batch_size,
+    default_epochs,
+    train_phases,
+)
+from sklrnn.batches import evaluation_batch
+from sklrnn.calibration import ResidualQuantiles
+from sklrnn.corruption import (
+    GapWindows,
+    TimedSeries,
+    TrainingWindows,
+    tile,
+    validation_windows,
+)
+from sklrnn.data.absence import AbsenceDiffusion, find_gaps
+from sklrnn.data.surroundings import Seen, look_back
+from sklrnn.memory import reused_memory
+from sklrnn.network.heads import Estimate
+from sklrnn.network.reconstruct import LOSSES, ReconstructionNetwork
+from sklrnn.threads import suitable_threads
+from sklrnn.training import SequenceNet, take_over
+
+_WINDOW_LENGTH = 48
+_TRAINING_WINDOWS = 128_000
+_LARGEST_BATCH = 64
+_STREAM_STEPS = 4096
+_FEWEST_RESIDUALS = 20
+"""A column with fewer takes those of all columns."""
+
+
+class FittedImputer(NamedTuple):
+    """A trained network with all that using it takes.
+
+    Attributes
+    ----------
+    net : SequenceNet
+    histories : dict of skorch.history.History
+        Of each part of the training with the validation part kept.
+    window_length, batch_size, max_epochs : int
+    residuals : ResidualQuantiles
+        Of every column, in units of the spread that the network expects.
+    errors : ndarray of shape (n_columns,)
+        Mean absolute error on the validation part, standardised; NaN where nothing
+        was scored.
+    """
+
+    net: SequenceNet
+    histories: dict[str | None, Any]
+    window_length: int
+    batch_size: int
+    max_epochs: int
+    residuals: ResidualQuantiles
+    errors: np.ndarray
+
+
+@reused_memory()
+def learn(
+    params: Any,
+    series: list[TimedSeries],
+    *,
+    seed: int,
+    start: FittedImputer | None = None,
+) -> FittedImputer:
+    """Train a network to fill gaps, and calibrate what it expects of its errors.
+
+    Entries are removed from the newest part of every series to choose the number of
+    epochs and to calibrate; then, with ``params.refit``, a second network learns that
+    long from everything.
+
+    Parameters
+    ----------
+    params : RNNImputer
+        Read for its parameters alone.
+    series : list of TimedSeries
+    seed : int
+    start : FittedImputer, optional
+        What to go on from; it is left as it is.
+
+    Raises
+    ------
+    DivergenceError
+        With the network, at its best weights so far, as ``error.net``.
+    """
+    longest = max(len(one.values) for one in series)
+    window_length = params.window_length or min(_WINDOW_LENGTH, longest)
+    if start is not None:
+        window_length = start.window_length
+    observed = [~np.isnan(one.values) for one in series]
+    absence = AbsenceDiffusion(
+        params.absence_pattern,
+        params.absence_rate,
+        params.absence_spread or window_length,
+        np.concatenate([find_gaps(mask) for mask in observed]),
+    )
+    shape = {
+        "window_length": window_length,
+        "both_sides": params.direction != "forward",
+        "device": params.device,
+    }
+    last_step = params.score_steps == "last"
+
+    def training(parts: list[TimedSeries]) -> TrainingWindows:
+        growth = params.absence_growth
+        return TrainingWindows(
+            parts, absence, last_step=last_step, growth=growth, seed=seed, **shape
+        )
+
+    splits = [_validation_start(m, params.validation_fraction) for m in observed]
+    held = [i for i, mask in enumerate(observed) if splits[i] < len(mask)]
+    older = [
+        TimedSeries(one.values[:split], one.times[:split])
+        for one, split in zip(series, splits, strict=True)
+    ]
+    train_set = training(older)
+    batch_size = params.batch_size or default_batch_size(
+        len(train_set), largest=_LARGEST_BATCH
+    )
+    max_epochs, epoch_size = params.max_epochs, None
+    if max_epochs is None:
+        max_epochs, epoch_size = default_epochs(
+            len(train_set), batch_size, _TRAINING_WINDOWS
+        )
+
+    def new_net() -> SequenceNet:
+        net = build_net(
+            params,
+            ReconstructionNetwork,
+            {
+                "n_columns": series[0].values.shape[1],
+                "window_length": window_length,
+                "loss": params.loss,
+            },
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            seed=seed,
+            criterion=LOSSES[params.loss],
+        )
+        if start is not None:
+            take_over(net, start.net)
+        return net
+
+    # Without a validation part intervals rest on all rows, which the network knows.
+    scored = validation_windows(
+        [series[i] for i in held] if held else series,
+        [splits[i] for i in held] if held else [0] * len(series),
+        absence,
+        last_step=last_step,
+        seed=seed + 1,
+        **shape,
+    )
+    net = new_net()
+    phases = dict.fromkeys(net.module_.phases, max_epochs)
+    histories = train_phases(
+        net,
+        (train_set, scored if held else None),
+        phases,
+        epoch_size=epoch_size,
+        patience=params.patience,
+    )
+    residuals, errors = _calibrate(net, scored)
+    if params.refit and held:
+        if params.patience is not None:
+            phases = {name: best_epoch(rows) for name, rows in histories.items()}
+        net = new_net()
+        everything = (training(series), None)
+        train_phases(net, everything, phases, epoch_size=epoch_size, patience=None)
+    return FittedImputer(
+        net=net,
+        histories=histories,
+        window_length=window_length,
+        batch_size=batch_size,
+        max_epochs=max_epochs,
+        residuals=residuals,
+        errors=errors,
+    )
+
+
+def estimate(
+    fitted: FittedImputer, series: list[TimedSeries]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Estimate every entry of series, and what error to expect of it.
+
+    Returns
+    -------
+    list of (mean, spread)
+        ndarrays of shape (n_steps, n_columns), standardised.
+    """
+    module = fitted.net.module_
+    if module.direction == "forward":
+        return [go_on(fitted, one, None)[:2] for one in series]
+    windows = GapWindows(
+        window_length=fitted.window_length,
+        n_columns=module.n_columns,
+        both_sides=True,
+        device=fitted.net.device,
+    )
+    nothing = [np.zeros(one.values.shape, dtype=bool) for one in series]
+    firsts = windows.hold(series, nothing)
+    tiles = [tile(len(one.values), fitted.window_length) for one in series]
+    windows.choose(
+        np.concatenate([t.starts + n for t, n in zip(tiles, firsts, strict=True)]),
+        np.concatenate(
+            [
+                np.full(len(t.starts), min(len(one.values), fitted.window_length))
+                for t, one in zip(tiles, series, strict=True)
+            ]
+        ),
+        np.concatenate([t.low for t in tiles]),
+        np.concatenate([t.high for t in tiles]),
+    )
+    means, spreads = [], []
+    for found, _, counts in _run(fitted.net, windows):
+        means.append(found.mean[counts].cpu().numpy())
+        spreads.append(found.spread[counts].cpu().numpy())
+    borders = np.cumsum([len(one.values) for one in series])[:-1]
+    # The middles of the windows follow one another without gap or overlap.
+    parts = (np.split(np.concatenate(a), borders) for a in (means, spreads))
+    return list(zip(*parts, strict=True))
+
+
+class Stream(NamedTuple):
+    """Where a causal reading of a table has come to."""
+
+    seen: Seen
+    states: Any
+
+
+def go_on(
+    fitted: FittedImputer, one: TimedSeries, stream: Stream | None
+) -> tuple[np.ndarray, np.ndarray, Stream | None]:
+    """Estimate the rows of a series from what came before them alone.
+
+    Parameters
+    ----------
+    fitted : FittedImputer
+    one : TimedSeries
+        The rows that follow; their times go on, too.
+    stream : Stream or None
+        Where to go on from; None at the beginning.
+
+    Returns
+    -------
+    mean, spread : ndarray of shape (n_steps, n_columns)
+        Standardised.
+    stream : Stream
+    """
+    module: Any = fitted.net.module_.eval()
+    seen, states = (None, None) if stream is None else stream
+    means, spreads = [], []
+    with torch.no_grad(), suitable_threads(module.hidden_size):
+        for i in range(0, len(one.values), _STREAM_STEPS):
+            part = slice(i, i + _STREAM_STEPS)
+            rows, seen = look_back(one.values[part], one.times[part], seen)
+            batch = torch.from_numpy(rows)[None].to(fitted.net.device)
+            found, states = module.advance(batch, states)
+            means.append(found.mean[0].cpu().numpy())
+            spreads.append(found.spread[0].cpu().numpy())
+    assert seen is not None
+    return np.concatenate(means), np.concatenate(spreads), Stream(seen, states)
+
+
+def _run(
+    net: SequenceNet, windows: GapWindows
+) -> Iterator[tuple[Estimate, tuple, Tensor]]:
+    """Run a network over windows: estimates, what is scored, the steps that count."""
+    module: Any = net.module_.eval()
+    size = evaluation_batch(windows.window_length)
+    with torch.no_grad(), suitable_threads(module.hidden_size):
+        for index in torch.arange(len(windows), device=net.device).split(size):
+            inputs, scored = windows.gather(index)
+            counts = (windows.steps >= windows.low[index]) & (
+                windows.steps < windows.high[index]
+            )
+            yield module(**inputs), scored, counts[..., 0]
+
+
+def _calibrate(
+    net: SequenceNet, windows: GapWindows
+) -> tuple[ResidualQuantiles, np.ndarray]:
+    """Collect what the network misses of the removed entries."""
+    relative, missed = [], []
+    for found, (target, removed), _ in _run(net, windows):
+        step = removed.any(dim=-1)
+        error = torch.where(removed, target - found.mean, torch.nan)[step]
+        missed.append(error.abs().cpu().numpy())
+        relative.append((error / found.spread[step]).cpu().numpy())
+    known, errors = np.concatenate(relative), np.concatenate(missed)
+    pooled = known[~np.isnan(known)]
+    few = (~np.isnan(known)).sum(axis=0) < _FEWEST_RESIDUALS
+    table = np.full(
+        (max(len(known), len(pooled) if few.any() else 0), len(few)), np.nan
+    )
+    table[: len(known)] = known
+    table[: len(pooled), few] = pooled[:, None]
+    table = table[~np.isnan(table).all(axis=1)]
+    count = (~np.isnan(errors)).sum(axis=0)
+    total = np.nansum(errors, axis=0)
+    with np.errstate(invalid="ignore"):
+        return ResidualQuantiles(table[:, None]), total / np.where(count, count, np.nan)
+
+
+def _validation_start(observed: np.ndarray, fraction: float | None) -> int:
+    """Return the first row of the validation part; the end if there is none."""
+    rows = np.flatnonzero(observed.any(axis=1))
+    if not fraction or len(rows) < 4:
+        return len(observed)
+    n_held = max(1, min(round(fraction * len(rows)), len(rows) - 2))
+    return int(rows[-n_held])

@@ -1,0 +1,228 @@
+"""scikit-learn's side of an sktime transformer: tables whose rows are time steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import validate_data
+from sktime.exceptions import NotFittedError as SktimeNotFittedError
+
+
+class _NotFitted(NotFittedError, SktimeNotFittedError):
+    """What both libraries expect to be raised."""
+
+
+class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
+    """Takes what scikit-learn and sktime give to a transformer, and returns the same.
+
+    Two-dimensional arrays, and frames on any index, are tables; everything else goes to
+    sktime, which knows series, panels and hierarchies.
+    """
+
+    # What the transformer has.
+    is_fitted: bool
+    clone: Any
+    n_features_in_: int
+
+    def fit(self, X, y=None):
+        """Learn to fill.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_steps, n_features), or sktime series, panel, hierarchy
+            Rows are time steps in order; NaN where not observed. A DatetimeIndex or
+            PeriodIndex tells the times, integers do so likewise. A panel of arrays has
+            the shape (n_series, n_features, n_steps).
+        y : ignored
+
+        Returns
+        -------
+        self
+        """
+        data, _ = self._admit(X, reset=True)
+        names = ("n_features_in_", "feature_names_in_")
+        kept = {n: self.__dict__[n] for n in names if n in self.__dict__}
+        super().fit(data)
+        self.__dict__.update(kept)
+        return self
+
+    def transform(self, X, y=None):
+        """Fill what is missing.
+
+        Parameters
+        ----------
+        X : as for `fit`
+            With the columns of `fit`; of any length.
+        y : ignored
+
+        Returns
+        -------
+        filled : the type of X
+        """
+        self._check_fitted()
+        data, restore = self._admit(X, reset=False)
+        return restore(super().transform(data))
+
+    def fit_transform(self, X, y=None):
+        """Learn to fill, and fill the same data.
+
+        Parameters
+        ----------
+        X : as for `fit`
+        y : ignored
+
+        Returns
+        -------
+        filled : the type of X
+        """
+        return self.fit(X).transform(X)
+
+    def _check_fitted(self) -> None:
+        if not self.is_fitted:
+            raise _NotFitted(
+                f"This {type(self).__name__} has not been fitted yet; call `fit` first."
+            )
+
+    def _admit(self, X: Any, reset: bool) -> tuple[Any, Callable]:
+        """Check X, and return it as sktime takes it, with what turns results back.
+
+        The latter puts fills into the gaps of X or, with ``fill=False``, makes a table
+        of other numbers like X.
+        """
+        if isinstance(X, pd.DataFrame) and not isinstance(X.index, pd.MultiIndex):
+            return self._admit_frame(X, reset)
+        if is_sktime_container(X):
+            width = _width(X)
+            if reset:
+                self.__dict__.pop("feature_names_in_", None)
+                self.n_features_in_ = width
+            elif width != self.n_features_in_:
+                raise ValueError(
+                    f"X has {width} features, but {type(self).__name__} is expecting "
+                    f"{self.n_features_in_} features as input"
+                )
+            return X, lambda data, fill=True: data
+        array = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan",
+        )
+        names = None if reset else getattr(self, "feature_names_in_", None)
+        frame = pd.DataFrame(array, columns=names)
+        return frame, lambda data, fill=True: data.to_numpy(dtype=array.dtype)
+
+    def _admit_frame(self, X: pd.DataFrame, reset: bool) -> tuple[Any, Callable]:
+        if X.shape[0] == 0 or X.shape[1] == 0:
+            raise ValueError(
+                f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s) "
+                f"(shape={X.shape}) while a minimum of 1 is required."
+            )
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        numbers = {}
+        for place in range(X.shape[1]):
+            numbers[place] = _numbers(X.iloc[:, place])
+        frame = pd.DataFrame(numbers)
+        frame.columns = X.columns
+        frame.index = X.index if _tells_times(X.index) else pd.RangeIndex(len(X))
+
+        def restore(data: pd.DataFrame, fill: bool = True) -> pd.DataFrame:
+            return _as_before(X, data) if fill else data.set_axis(X.index, axis=0)
+
+        return frame, restore
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type=None,
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(preserves_dtype=["float64", "float32"]),
+            input_tags=InputTags(allow_nan=True),
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.is_fitted
+
+    def __sklearn_clone__(self) -> Any:
+        return self.clone()
+
+
+def is_sktime_container(X: Any) -> bool:
+    """Tell whether X is a series, panel or hierarchy, not a scikit-learn table."""
+    if isinstance(X, (pd.Series, pd.DataFrame)):
+        return True
+    if isinstance(X, np.ndarray):
+        return X.ndim == 3
+    return isinstance(X, list) and len(X) > 0 and isinstance(X[0], pd.DataFrame)
+
+
+def _width(X: Any) -> int:
+    if isinstance(X, pd.Series):
+        return 1
+    if isinstance(X, list):
+        return X[0].shape[1]
+    return X.shape[1]
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    """Return a column as float64, NaN where missing.
+
+    Raises
+    ------
+    TypeError
+        If it does not hold numbers; the message names the column.
+    ValueError
+        If a number is infinite.
+    """
+    kind = column.dtype
+    if isinstance(kind, pd.CategoricalDtype) or not (
+        pd.api.types.is_numeric_dtype(kind) or kind == object
+    ):
+        raise TypeError(
+            f"the column {column.name!r} holds {kind}, not numbers; RNNImputer fills "
+            "numbers alone: leave it out, for instance with a ColumnTransformer"
+        )
+    if pd.api.types.is_complex_dtype(kind):
+        raise ValueError(f"Complex data not supported: the column {column.name!r}")
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(values).any():
+        raise ValueError(
+            f"X has infinite values in the column {column.name!r}; replace them by NaN "
+            "if they stand for missing values"
+        )
+    return values
+
+
+def _tells_times(index: pd.Index) -> bool:
+    return isinstance(
+        index, (pd.DatetimeIndex, pd.PeriodIndex)
+    ) or pd.api.types.is_integer_dtype(index)
+
+
+def _as_before(X: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
+    """Put fills into the gaps of X; all else, index and dtypes included, stays."""
+    columns = []
+    for place in range(X.shape[1]):
+        column = X.iloc[:, place]
+        missing = column.isna().to_numpy()
+        if missing.any():
+            fills = filled.iloc[:, place].to_numpy()
+            kind = column.dtype
+            if not pd.api.types.is_float_dtype(kind):
+                # Of integers the fills are fractions all the same.
+                kind = "Float64" if hasattr(kind, "na_value") else np.float64
+            column = column.astype(kind)
+            column = column.mask(
+                missing, pd.Series(fills, index=column.index, dtype=kind)
+            )
+        columns.append(column)
+    result = pd.concat(columns, axis=1)
+    result.columns = X.columns
+    return result
