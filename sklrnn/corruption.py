@@ -108,6 +108,8 @@ class GapWindows(Windows):
             place[:, :n_read] = read
             place[:, n_read : n_read + self.n_columns] = np.nan_to_num(one.values)
             place[:, n_read + self.n_columns :] = gone
+            # Padding goes on as the series ends: what is computed of it stays finite.
+            flat[first + len(read) : first + self.window_length, :n_read] = read[-1]
         self.flat = torch.from_numpy(flat).to(self.device)
         self.n_read = n_read
         return firsts

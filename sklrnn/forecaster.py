@@ -451,9 +451,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         What scikit-learn's Pipeline has put here for its callbacks stays, and so does
         what a warm start goes on from.
         """
-        names = ("_parent_callback_ctx", *(["_previous"] if self.warm_start else []))
+        names = (
+            "_parent_callback_ctx",
+            *(["_previous"] if self.warm_start is True else []),
+        )
         kept = {n: self.__dict__[n] for n in names if n in self.__dict__}
-        if self.warm_start and "_fitted" in self.__dict__:
+        if self.warm_start is True and "_fitted" in self.__dict__:
             kept["_previous"] = self._fitted
         super().reset()
         self.__dict__.update(kept)

@@ -333,9 +333,12 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         What scikit-learn's Pipeline has put here for its callbacks stays, and so does
         what a warm start goes on from.
         """
-        names = ("_parent_callback_ctx", *(["_previous"] if self.warm_start else []))
+        names = (
+            "_parent_callback_ctx",
+            *(["_previous"] if self.warm_start is True else []),
+        )
         kept = {n: self.__dict__[n] for n in names if n in self.__dict__}
-        if self.warm_start and "_fitted" in self.__dict__:
+        if self.warm_start is True and "_fitted" in self.__dict__:
             kept["_previous"] = (self._fitted, self._architecture)
         super().reset()
         self.__dict__.update(kept)
@@ -388,14 +391,12 @@ class RNNImputer(TransformerConvention, BaseTransformer):
     def _check_columns(self, X):
         names = [str(name) for name in X.columns[self._empty]]
         if self._empty.all():
-            raise ValueError(
-                "X has no observed value at all; there is nothing to learn"
-            )
+            raise ValueError("X has no observed value at all: nothing can be learned")
         if names and not self.keep_empty_features:
             raise ValueError(
-                f"X has no observed value in {'column' if len(names) == 1 else 'columns'} "
-                f"{', '.join(names)}; drop what was never measured, or set "
-                "keep_empty_features=True to have it filled with 0"
+                f"X has no observed value in the column(s) {', '.join(names)}; drop "
+                "what was never measured, or set keep_empty_features=True to have it "
+                "filled with 0"
             )
 
     def _timed(self, frames):
@@ -626,7 +627,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
             a decoupled network has beside its forward branch; "total".
         """
         self._check_fitted()
-        return self.net_.module_.count_parameters()
+        return self._fitted.net.module_.count_parameters()
 
     @classmethod
     def get_test_params(cls, parameter_set="default"):

@@ -34,7 +34,7 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
 
         Parameters
         ----------
-        X : array-like of shape (n_steps, n_features), or sktime series, panel, hierarchy
+        X : array-like of shape (n_steps, n_features), or sktime data container
             Rows are time steps in order; NaN where not observed. A DatetimeIndex or
             PeriodIndex tells the times, integers do so likewise. A panel of arrays has
             the shape (n_series, n_features, n_steps).
@@ -183,7 +183,7 @@ def _numbers(column: pd.Series) -> np.ndarray:
     """
     kind = column.dtype
     if isinstance(kind, pd.CategoricalDtype) or not (
-        pd.api.types.is_numeric_dtype(kind) or kind == object
+        pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_object_dtype(kind)
     ):
         raise TypeError(
             f"the column {column.name!r} holds {kind}, not numbers; RNNImputer fills "
@@ -214,7 +214,7 @@ def _as_before(X: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
         missing = column.isna().to_numpy()
         if missing.any():
             fills = filled.iloc[:, place].to_numpy()
-            kind = column.dtype
+            kind: Any = column.dtype
             if not pd.api.types.is_float_dtype(kind):
                 # Of integers the fills are fractions all the same.
                 kind = "Float64" if hasattr(kind, "na_value") else np.float64
