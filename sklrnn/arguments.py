@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sklrnn import __version__
 
@@ -51,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_data(command)
-    _add_network(command)
+    _add_forecast_network(command)
     _add_output(command)
     command = commands.add_parser(
         "plugins",
@@ -124,11 +124,17 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_network(command: argparse.ArgumentParser) -> None:
+def _add_network(
+    command: argparse.ArgumentParser, cell: str, direction: str, window: str
+) -> argparse._ArgumentGroup:
+    """Add the options of every network, with the defaults of one command.
+
+    `window` says what a window is for, and how long it is by default.
+    """
     group = command.add_argument_group("the network")
     group.add_argument(
         "--cell",
-        default="lstm",
+        default=cell,
         metavar="NAME",
         help="elman, lstm, gru, or another of those that sklrnn plugins lists "
         "(default: %(default)s)",
@@ -142,15 +148,57 @@ def _add_network(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--direction",
-        choices=("forward", "coupled"),
-        default="forward",
-        help="coupled reads the window from both ends (default: %(default)s)",
+        choices=("forward", "coupled", "decoupled"),
+        default=direction,
+        help="coupled reads the window from both ends; decoupled reads it forward and "
+        "learns from a teacher that reads it backward (default: %(default)s)",
     )
+    group.add_argument("--window-length", type=_integer(1), metavar="N", help=window)
     group.add_argument(
-        "--window-length",
+        "--max-epochs",
         type=_integer(1),
         metavar="N",
-        help="past steps that a forecast reads (default: two seasons, else twice the "
+        help="passes over the data (default: as many as make about 2000 steps)",
+    )
+    group.add_argument(
+        "--seed",
+        type=_integer(0),
+        default=0,
+        metavar="N",
+        help="makes results repeatable (default: %(default)s)",
+    )
+    return group
+
+
+def network_parameters(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of estimators that the options of every network give.
+
+    Parameters
+    ----------
+    args : Namespace
+        Of a command that has a network.
+
+    Returns
+    -------
+    parameters : dict
+        From the names that all recurrent estimators share to values.
+    """
+    return {
+        "cell": args.cell,
+        "hidden_size": args.hidden_size,
+        "direction": args.direction,
+        "window_length": args.window_length,
+        "max_epochs": args.max_epochs,
+        "random_state": args.seed,
+    }
+
+
+def _add_forecast_network(command: argparse.ArgumentParser) -> None:
+    group = _add_network(
+        command,
+        cell="lstm",
+        direction="forward",
+        window="past steps that a forecast reads (default: two seasons, else twice the "
         "horizon and at least 24)",
     )
     group.add_argument(
@@ -165,19 +213,6 @@ def _add_network(command: argparse.ArgumentParser) -> None:
         default="window",
         help="by the mean and deviation of the column, of each window, by the last "
         "value of each window, or not at all (default: %(default)s)",
-    )
-    group.add_argument(
-        "--max-epochs",
-        type=_integer(1),
-        metavar="N",
-        help="passes over the data (default: as many as make about 2000 steps)",
-    )
-    group.add_argument(
-        "--seed",
-        type=_integer(0),
-        default=0,
-        metavar="N",
-        help="makes results repeatable (default: %(default)s)",
     )
 
 
