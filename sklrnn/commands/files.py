@@ -89,7 +89,7 @@ def _check_writable(path: Path) -> None:
 
 
 def _check_drawable(path: Path) -> None:
-    from sklrnn.plotting import picture_formats
+    from sklrnn.plotting.axes import picture_formats
 
     try:
         known = picture_formats()
