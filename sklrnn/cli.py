@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from sklrnn.arguments import make_parser
-from sklrnn.commands import forecast, plugins
+from sklrnn.commands import forecast, impute, plugins
 from sklrnn.registry import PluginError
 
 # Help and wrong arguments are answered at once: the commands import what takes
 # seconds to import where they use it.
-_RUN = {"forecast": forecast.run, "plugins": plugins.run}
+_RUN = {"forecast": forecast.run, "impute": impute.run, "plugins": plugins.run}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

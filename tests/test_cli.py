@@ -18,10 +18,11 @@ def test_version(capsys):
 
 def test_no_command_is_help(capsys):
     assert main([]) == 2
-    assert "forecast" in capsys.readouterr().err
+    stderr = capsys.readouterr().err
+    assert "forecast" in stderr and "impute" in stderr
 
 
-@pytest.mark.parametrize("command", ["forecast", "plugins"])
+@pytest.mark.parametrize("command", ["forecast", "impute", "plugins"])
 def test_help_is_quick(command):
     code = (
         "import sys, sklrnn.cli\n"

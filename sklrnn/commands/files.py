@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,44 @@ def load_table(name: str, *, regular: bool = False) -> pd.DataFrame:
         return read_table(name)
     except FileNotFoundError as error:
         raise ValueError(f"{error} (the bundled data is called compressor)") from None
+
+
+def load_texts(name: str, table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the cells of that table as they are written, and what separates them."""
+    from sklrnn.data.texts import read_texts, to_texts
+
+    return (to_texts(table), ",") if name == "compressor" else read_texts(name)
+
+
+def check_names(
+    names: Sequence[str], table: pd.DataFrame, source: str, options: str
+) -> None:
+    """Check that the columns named by some options are there, each named once.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All columns that were named.
+    table : DataFrame
+        The table that should have them.
+    source : str
+        Where it came from, for the error.
+    options : str
+        Where they were named, for the error.
+
+    Raises
+    ------
+    ValueError
+        If a column is not there or named again.
+    """
+    from sklrnn.data.files import check_column
+
+    for name in names:
+        check_column(name, table.columns, source)
+        if names.count(name) > 1:
+            raise ValueError(
+                f'the column "{name}" is named more than once in {options}'
+            )
 
 
 def check_outputs(args: argparse.Namespace) -> None:

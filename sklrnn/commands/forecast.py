@@ -7,7 +7,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from sklrnn.arguments import network_parameters
-from sklrnn.commands.files import check_outputs, load_table, replacing, save_picture
+from sklrnn.commands.files import (
+    check_names,
+    check_outputs,
+    load_table,
+    replacing,
+    save_picture,
+)
 
 # What takes seconds to import is imported where it is used: see `sklrnn.cli`.
 if TYPE_CHECKING:
@@ -124,13 +130,7 @@ def _read(args: argparse.Namespace) -> SimpleNamespace:
     table = load_table(args.data, regular=True)
     exogenous = files.split_names(args.exog, table.columns)
     named = [args.target, *exogenous, *([args.time] if args.time else [])]
-    for name in named:
-        files.check_column(name, table.columns, args.data)
-        if named.count(name) > 1:
-            raise ValueError(
-                f'the column "{name}" is named more than once in --time, --target '
-                "and --exog"
-            )
+    check_names(named, table, args.data, "--time, --target and --exog")
     table, times = files.put_on_grid(table, [args.target, *exogenous], args.time)
     y = files.cut_observed(table[args.target])
     season = _season(args, y)
