@@ -235,7 +235,7 @@ def index_rows(
     ValueError
         If `time` does not hold dates or integers throughout, if the times do not
         increase, if there is no column of numbers, or if one of `names` does not hold
-        numbers or has no value at all.
+        finite numbers or has no value at all.
 
     Examples
     --------
@@ -410,6 +410,13 @@ def _numbers_only(column: pd.Series) -> pd.Series:
             f"the column {name} is not numeric: {column.iloc[row]} in row {row + 1}"
         )
     numbers = _numbers(column)
+    endless = np.isinf(numbers.to_numpy())
+    if endless.any():
+        row = int(endless.argmax())
+        raise ValueError(
+            f"the column {name} is not finite: {numbers.iloc[row]} in row {row + 1}; "
+            "leave the cell empty if the value is not known"
+        )
     if numbers.isna().all():
         raise ValueError(
             f"the column {name} has no value at all to learn from; name the other "

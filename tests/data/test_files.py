@@ -272,6 +272,7 @@ def test_integer_times_are_no_column_of_numbers():
         ({"a": [True, False]}, {}, "no column holds numbers"),
         ({"a": [True, None]}, {"names": ["a"]}, '"a" is not numeric: True in row 1'),
         ({"a": ["1", "x"]}, {"names": ["a"]}, "\"a\" is not numeric: 'x' in row 2"),
+        ({"a": [1, None, np.inf]}, {}, '"a" is not finite: inf in row 3; leave'),
         ({"a": [1, 2], "b": None}, {"names": ["b"]}, '"b" has no value at all'),
         ({"a": [1, 2], "b": np.nan}, {}, '"b" has no value at all to learn from; name'),
         ({"a": [1, 2], "t": [2, 1]}, {"time": "t"}, "1 in row 2 comes after 2"),
