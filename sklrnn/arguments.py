@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sklrnn import __version__
 
-_EXAMPLES = """\
+_FORECAST_EXAMPLES = """\
 examples:
   sklrnn forecast compressor --target discharge_pressure --horizon 24 \\
       --backtest 5 --out forecast.csv --plot forecast.png
@@ -20,6 +20,18 @@ The table of scores has a row for the network and, forecasting the same steps, f
 the last value seen and for the last season seen. MAE and RMSE are in the units of the
 target; MASE is the MAE divided by the mean absolute change within a season (or a
 step). Missing values are never scored.
+"""
+
+_IMPUTE_EXAMPLES = """\
+examples:
+  sklrnn impute sensors.csv --time t --out filled.csv --plot gaps.png
+  sklrnn impute compressor --columns suction_pressure,discharge_pressure \\
+      --out filled.csv --intervals intervals.csv
+
+Every row stays as it is, at the time it has; the table of columns says how many
+of their cells were missing and filled. The longest gap is the one of most rows, and
+lasts from the value before it to the value after it. The expected error is the mean
+absolute error on known cells that were taken away, in the units of the column.
 """
 
 
@@ -46,13 +58,32 @@ def make_parser() -> argparse.ArgumentParser:
         help="continue a column of a table, with intervals, a backtest and a picture",
         description="Continue a column of a table with a recurrent network, and compare"
         "\nthe network with simple forecasts on the newest part of the data.",
-        epilog=_EXAMPLES,
+        epilog=_FORECAST_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_data(command)
-    _add_network(command)
-    _add_output(command)
+    _add_table(command)
+    _add_forecast(command)
+    _add_forecast_network(command)
+    _add_forecast_output(command)
+    command = commands.add_parser(
+        "impute",
+        help="fill the gaps of a table, with expected errors, intervals and a picture",
+        description="Fill the missing cells of a table with a recurrent network that "
+        "reads all its\ncolumns of numbers, and say how far off the fills may be.",
+        epilog=_IMPUTE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_table(command)
+    _add_imputation(command)
+    _add_network(
+        command,
+        cell="gru",
+        direction="coupled",
+        window="rows that the network reads at a time (default: chosen for the table)",
+    )
+    _add_imputation_output(command)
     command = commands.add_parser(
         "plugins",
         help="list the cells and fusions that can be named, and where they come from",
@@ -69,13 +100,16 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_data(command: argparse.ArgumentParser) -> None:
+def _add_table(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "data",
         metavar="DATA",
         help="path of a CSV table (UTF-8, with a header; separated by comma, semicolon "
         "or tab), or compressor, the bundled hourly sensors of a gas compressor",
     )
+
+
+def _add_forecast(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("what to forecast")
     group.add_argument(
         "--target", required=True, metavar="COLUMN", help="column to forecast"
@@ -124,11 +158,35 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_network(command: argparse.ArgumentParser) -> None:
+def _add_imputation(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("what to fill")
+    group.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="column of dates or integers, increasing, at any distances (default: the "
+        "first column of dates, else the row number)",
+    )
+    group.add_argument(
+        "--columns",
+        action="append",
+        default=[],
+        metavar="COLUMN[,COLUMN...]",
+        help="columns to read and to fill; the others stay as they are (may be "
+        "repeated; default: all columns of numbers)",
+    )
+
+
+def _add_network(
+    command: argparse.ArgumentParser, cell: str, direction: str, window: str
+) -> argparse._ArgumentGroup:
+    """Add the options of every network, with the defaults of one command.
+
+    `window` says what a window is for, and how long it is by default.
+    """
     group = command.add_argument_group("the network")
     group.add_argument(
         "--cell",
-        default="lstm",
+        default=cell,
         metavar="NAME",
         help="elman, lstm, gru, or another of those that sklrnn plugins lists "
         "(default: %(default)s)",
@@ -142,15 +200,57 @@ def _add_network(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--direction",
-        choices=("forward", "coupled"),
-        default="forward",
-        help="coupled reads the window from both ends (default: %(default)s)",
+        choices=("forward", "coupled", "decoupled"),
+        default=direction,
+        help="coupled reads the window from both ends; decoupled reads it forward and "
+        "learns from a teacher that reads it backward (default: %(default)s)",
     )
+    group.add_argument("--window-length", type=_integer(1), metavar="N", help=window)
     group.add_argument(
-        "--window-length",
+        "--max-epochs",
         type=_integer(1),
         metavar="N",
-        help="past steps that a forecast reads (default: two seasons, else twice the "
+        help="passes over the data (default: as many as make about 2000 steps)",
+    )
+    group.add_argument(
+        "--seed",
+        type=_integer(0),
+        default=0,
+        metavar="N",
+        help="makes results repeatable (default: %(default)s)",
+    )
+    return group
+
+
+def network_parameters(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of estimators that the options of every network give.
+
+    Parameters
+    ----------
+    args : Namespace
+        Of a command that has a network.
+
+    Returns
+    -------
+    parameters : dict
+        From the names that all recurrent estimators share to values.
+    """
+    return {
+        "cell": args.cell,
+        "hidden_size": args.hidden_size,
+        "direction": args.direction,
+        "window_length": args.window_length,
+        "max_epochs": args.max_epochs,
+        "random_state": args.seed,
+    }
+
+
+def _add_forecast_network(command: argparse.ArgumentParser) -> None:
+    group = _add_network(
+        command,
+        cell="lstm",
+        direction="forward",
+        window="past steps that a forecast reads (default: two seasons, else twice the "
         "horizon and at least 24)",
     )
     group.add_argument(
@@ -166,22 +266,9 @@ def _add_network(command: argparse.ArgumentParser) -> None:
         help="by the mean and deviation of the column, of each window, by the last "
         "value of each window, or not at all (default: %(default)s)",
     )
-    group.add_argument(
-        "--max-epochs",
-        type=_integer(1),
-        metavar="N",
-        help="passes over the data (default: as many as make about 2000 steps)",
-    )
-    group.add_argument(
-        "--seed",
-        type=_integer(0),
-        default=0,
-        metavar="N",
-        help="makes results repeatable (default: %(default)s)",
-    )
 
 
-def _add_output(command: argparse.ArgumentParser) -> None:
+def _add_forecast_output(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("output")
     group.add_argument(
         "--out",
@@ -190,16 +277,39 @@ def _add_output(command: argparse.ArgumentParser) -> None:
         help="write the forecast as CSV: the time, forecast, and the bounds of 80 %% "
         "and 95 %% intervals (default: print it)",
     )
+    _add_plot(group)
+    group.add_argument(
+        "--unit",
+        metavar="TEXT",
+        help="unit of the target, for the picture (default: none)",
+    )
+
+
+def _add_imputation_output(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("output")
+    group.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write the table as CSV, with its gaps filled and all else as it is "
+        "(default: print the report only)",
+    )
+    group.add_argument(
+        "--intervals",
+        type=Path,
+        metavar="FILE",
+        help="write a row for each filled cell as CSV: its time and column, the value, "
+        "its standard deviation, and the bounds of its 90 %% interval (default: none)",
+    )
+    _add_plot(group)
+
+
+def _add_plot(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--plot",
         type=Path,
         metavar="FILE",
         help="draw it (.png, .pdf, .svg, ...); needs matplotlib (default: no picture)",
-    )
-    group.add_argument(
-        "--unit",
-        metavar="TEXT",
-        help="unit of the target, for the picture (default: none)",
     )
 
 

@@ -56,10 +56,20 @@ ROOMS_BELOW = {
 
 # The rooms that a library has no place in.
 ROOMS_WITHOUT = {
-    "torch": {"arguments", "cli", "config", "data", "datasets", "memory", "registry"},
+    "torch": {
+        "arguments",
+        "cli",
+        "commands",
+        "config",
+        "data",
+        "datasets",
+        "memory",
+        "registry",
+    },
     "pandas": {
         "arguments",
         "cli",
+        "commands",
         "config",
         "memory",
         "network",
@@ -69,6 +79,7 @@ ROOMS_WITHOUT = {
     "sktime": {
         "arguments",
         "cli",
+        "commands",
         "data",
         "datasets",
         "network",

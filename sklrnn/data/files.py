@@ -1,12 +1,13 @@
-"""Files to tables: CSV read, columns checked, and rows put on a regular time grid."""
+"""Files to tables: CSV read, columns checked, rows given times or put on a grid."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,8 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     Returns
     -------
     table : DataFrame of shape (n_rows, n_columns)
-        As pandas reads it, its rows numbered from 0.
+        As pandas reads it, its rows numbered from 0. Blank lines are left out, but for
+        those of a single column, where they are missing values.
 
     Raises
     ------
@@ -35,21 +37,9 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     ValueError
         If it cannot be read, is not a CSV table, or has fewer than two rows.
     """
+    with open_table(path) as (file, form):
+        table = pd.read_csv(file, low_memory=False, **form)
     name = _quoted(path)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            head = file.readline()
-            file.seek(0)
-            separator = max(",;\t", key=head.count)
-            table = pd.read_csv(
-                file, sep=separator, skipinitialspace=True, low_memory=False
-            )
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {name}") from None
-    except OSError as error:
-        raise ValueError(f"cannot read {name}: {error.strerror}") from error
-    except ValueError as error:  # not text, or no rows of equal length
-        raise ValueError(f"{name} is not a CSV table: {error}") from error
     if len(table) < 2:
         raise ValueError(f"{name} has {len(table)} rows below its header")
     if not isinstance(table.index, pd.RangeIndex):
@@ -57,6 +47,51 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
             f"{name} is not a CSV table: its rows have more fields than its header"
         )
     return table
+
+
+@contextmanager
+def open_table(
+    path: str | os.PathLike[str],
+) -> Iterator[tuple[TextIO, dict[str, Any]]]:
+    """Open a CSV table, to be read by pandas with the options that come with it.
+
+    Parameters
+    ----------
+    path : path-like
+        A UTF-8 text with a header.
+
+    Yields
+    ------
+    file : text file
+        At its beginning.
+    form : dict
+        What `pandas.read_csv` needs to know; "sep" is the separator.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read, or if reading it raises one.
+    """
+    name = _quoted(path)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            head = file.readline()
+            file.seek(0)
+            separator = max(",;\t", key=head.count)
+            form = {
+                "sep": separator,
+                "skipinitialspace": True,
+                "skip_blank_lines": separator in head or not head.strip(),
+            }
+            yield file, form
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {name}") from None
+    except OSError as error:
+        raise ValueError(f"cannot read {name}: {error.strerror}") from error
+    except ValueError as error:  # not text, or no rows of equal length
+        raise ValueError(f"{name} is not a CSV table: {error}") from error
 
 
 def split_names(entries: Iterable[str], columns: pd.Index) -> list[str]:
@@ -168,6 +203,64 @@ def put_on_grid(
     _check_order(index, times)
     columns = {name: _numbers(table[name]) for name in names}
     return _on_grid(index, columns, times), times
+
+
+def index_rows(
+    table: pd.DataFrame, names: Sequence[str] | None = None, time: str | None = None
+) -> tuple[pd.DataFrame, str]:
+    """Give the rows of columns of numbers their times, and leave them as they are.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_rows, n_columns)
+        In time order, as `read_table` returns it.
+    names : sequence of str, optional
+        Columns to keep. They hold numbers, or nothing where a value is missing. By
+        default all columns of numbers, without that of the times.
+    time : str, optional
+        Column of dates or integers. By default the first column of dates that is not
+        among `names`, or else the number of the row, from 0.
+
+    Returns
+    -------
+    rows : DataFrame of shape (n_rows, n_names)
+        float64, in the units of the table, NaN where a value is missing. The index is
+        a DatetimeIndex or one of integers, named after the column of times, or a
+        RangeIndex named "row".
+    times : str
+        Where the times were found, such as ``'column "day"'`` or ``"row number"``.
+
+    Raises
+    ------
+    ValueError
+        If `time` does not hold dates or integers throughout, if the times do not
+        increase, if there is no column of numbers, or if one of `names` does not hold
+        finite numbers or has no value at all.
+
+    Examples
+    --------
+    >>> days = ["2024-01-01", "2024-01-02", "2024-01-09"]
+    >>> table = pd.DataFrame({"day": days, "sold": [3, None, 5], "shop": "A"})
+    >>> rows, times = index_rows(table)
+    >>> rows
+                sold
+    day
+    2024-01-01   3.0
+    2024-01-02   NaN
+    2024-01-09   5.0
+    """
+    index, times = _find_times(table, time, names or [])
+    _check_order(index, times)
+    if names is None:
+        names = [
+            name
+            for name in table.columns.drop([index.name], errors="ignore")
+            if _holds_numbers(table[name])
+        ]
+        if not names:
+            raise ValueError("no column holds numbers")
+    rows = pd.DataFrame({name: _numbers_only(table[name]) for name in names})
+    return rows.set_axis(index), times
 
 
 def cut_observed(series: pd.Series) -> pd.Series:
@@ -299,6 +392,35 @@ def _numbers(column: pd.Series) -> pd.Series:
         raise ValueError(
             f"the column {_quoted(column.name)} is not numeric: {column.iloc[row]!r} "
             f"in row {row + 1}"
+        )
+    return numbers
+
+
+def _holds_numbers(column: pd.Series) -> bool:
+    kind = pd.api.types
+    return kind.is_numeric_dtype(column) and not kind.is_bool_dtype(column)
+
+
+def _numbers_only(column: pd.Series) -> pd.Series:
+    """Return a column of numbers, of which some are known; True is no number here."""
+    name = _quoted(column.name)
+    if pd.api.types.infer_dtype(column, skipna=True) == "boolean":
+        row = int(column.notna().to_numpy().argmax())
+        raise ValueError(
+            f"the column {name} is not numeric: {column.iloc[row]} in row {row + 1}"
+        )
+    numbers = _numbers(column)
+    endless = np.isinf(numbers.to_numpy())
+    if endless.any():
+        row = int(endless.argmax())
+        raise ValueError(
+            f"the column {name} is not finite: {numbers.iloc[row]} in row {row + 1}; "
+            "leave the cell empty if the value is not known"
+        )
+    if numbers.isna().all():
+        raise ValueError(
+            f"the column {name} has no value at all to learn from; name the other "
+            "columns to leave it as it is"
         )
     return numbers
 

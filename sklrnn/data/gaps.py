@@ -1,4 +1,4 @@
-"""Gaps: the last observation carried forward, the mask, the time since last seen."""
+"""Gaps: where they are, what was last seen, the mask, the time since last seen."""
 
 from __future__ import annotations
 
@@ -80,3 +80,20 @@ def last_observed(values: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray]
 def scale_gap(gap: np.ndarray) -> np.ndarray:
     """Map the steps since last seen to [0, 1], logarithmically."""
     return (np.log1p(gap) / np.log1p(GAP_CAP)).astype(np.float32)
+
+
+def find_gaps(missing: np.ndarray) -> np.ndarray:
+    """Find the runs of missing values.
+
+    Parameters
+    ----------
+    missing : ndarray of shape (n_steps,), bool
+        True where nothing was observed.
+
+    Returns
+    -------
+    gaps : ndarray of shape (n_gaps, 2), int64
+        The first row of each gap, and the row after its last, in time order.
+    """
+    edges = np.diff(np.concatenate([[False], missing, [False]]).astype(np.int8))
+    return np.flatnonzero(edges).reshape(-1, 2)

@@ -6,6 +6,7 @@ from sklrnn.data.files import (
     check_column,
     cut_known_ahead,
     cut_observed,
+    index_rows,
     put_on_grid,
     read_table,
     split_names,
@@ -235,3 +236,49 @@ def test_cut_known_ahead():
     ahead = cut_known_ahead(table, ["a", "b"], last=1)
     pd.testing.assert_frame_equal(ahead, table.loc[2:3, ["a", "b"]])
     assert len(cut_known_ahead(table, ["a"], last=3)) == 0
+
+
+# ---- rows as they are -------------------------------------------------------------
+
+
+def test_rows_keep_their_times():
+    days = ["2024-01-01", "2024-01-02", "2024-01-09"]
+    table = pd.DataFrame({"a": [1, 2, None], "day": days, "site": "x", "b": [7, 8, 9]})
+    rows, times = index_rows(table)
+    assert times == 'column "day"'
+    index = pd.DatetimeIndex(days, name="day")
+    expected = pd.DataFrame({"a": [1, 2, np.nan], "b": [7.0, 8, 9]}, index)
+    pd.testing.assert_frame_equal(rows, expected, check_index_type=False)
+
+
+def test_rows_without_times_are_numbered():
+    rows, times = index_rows(pd.DataFrame({"a": [1, None], "b": [3, 4]}), ["b"])
+    assert times == "row number"
+    pd.testing.assert_index_equal(rows.index, pd.RangeIndex(2, name="row"))
+    assert list(rows) == ["b"]
+
+
+def test_integer_times_are_no_column_of_numbers():
+    table = pd.DataFrame({"t": [1, 3, 10], "a": [1, None, 2]})
+    rows, _ = index_rows(table, time="t")
+    assert list(rows) == ["a"] and list(rows.index) == [1, 3, 10]
+    assert rows.index.name == "t"
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "expected"),
+    [
+        ({"a": ["x", "y"]}, {}, "no column holds numbers"),
+        ({"a": [True, False]}, {}, "no column holds numbers"),
+        ({"a": [True, None]}, {"names": ["a"]}, '"a" is not numeric: True in row 1'),
+        ({"a": ["1", "x"]}, {"names": ["a"]}, "\"a\" is not numeric: 'x' in row 2"),
+        ({"a": [1, None, np.inf]}, {}, '"a" is not finite: inf in row 3; leave'),
+        ({"a": [1, 2], "b": None}, {"names": ["b"]}, '"b" has no value at all'),
+        ({"a": [1, 2], "b": np.nan}, {}, '"b" has no value at all to learn from; name'),
+        ({"a": [1, 2], "t": [2, 1]}, {"time": "t"}, "1 in row 2 comes after 2"),
+        ({"a": [1, 2], "t": [1, 1]}, {"time": "t"}, "time 1 is repeated in row 2"),
+    ],
+)
+def test_rows_that_cannot_be_used(table, options, expected):
+    with pytest.raises(ValueError, match=expected):
+        index_rows(pd.DataFrame(table), **options)

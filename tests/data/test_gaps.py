@@ -1,6 +1,13 @@
 import numpy as np
+import pytest
 
-from sklrnn.data.gaps import GAP_CAP, fill_forward, last_observed, scale_gap
+from sklrnn.data.gaps import (
+    GAP_CAP,
+    fill_forward,
+    find_gaps,
+    last_observed,
+    scale_gap,
+)
 
 NAN = np.nan
 VALUES = np.array([[NAN, 1.0], [2.0, NAN], [NAN, NAN], [5.0, 4.0], [NAN, NAN]])
@@ -32,3 +39,18 @@ def test_nothing_observed():
 def test_scaled_gaps_lie_between_0_and_1():
     scaled = scale_gap(np.array([0, 1, 10, GAP_CAP]))
     assert scaled[0] == 0 and scaled[-1] == 1 and (np.diff(scaled) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("###", []),
+        ("...", [(0, 3)]),
+        ("..#.", [(0, 2), (3, 4)]),
+        ("#..#.#", [(1, 3), (4, 5)]),
+    ],
+)
+def test_gaps_are_found(text, expected):
+    missing = np.array([letter == "." for letter in text], dtype=bool)
+    assert [tuple(gap) for gap in find_gaps(missing)] == expected

@@ -1,0 +1,1 @@
+"""What the commands of ``sklrnn`` do, one module for each."""

@@ -1,0 +1,143 @@
+"""The picture of a forecast: what was observed, what follows, and its intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from sklrnn.data.gaps import find_gaps
+from sklrnn.plotting.axes import (
+    COMPARED,
+    GAP,
+    OBSERVED,
+    PREDICTED,
+    axis_values,
+    draw_bands,
+    draw_frame,
+    draw_legend,
+    find_alone,
+    label_time,
+    new_axes,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklrnn.experiments.backtest import Backtest
+
+
+def plot_forecast(
+    history: pd.Series,
+    forecast: pd.Series,
+    intervals: pd.DataFrame | None = None,
+    backtest: Backtest | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what was observed, the forecast that continues it, and its intervals.
+
+    Parameters
+    ----------
+    history : Series of shape (n_steps,)
+        Observed values up to the forecast, on a regular time index, NaN where missing:
+        the line breaks there and the gap is shaded. Give the part to be seen.
+    forecast : Series of shape (horizon,)
+        The steps after `history`, in the same units.
+    intervals : DataFrame of shape (horizon, 2 * n_coverages), optional
+        What `predict_interval` returned for the same steps; wider intervals are drawn
+        lighter.
+    backtest : Backtest, optional
+        Its forecasts that fall into `history` are drawn over the observed values.
+    ax : matplotlib Axes, optional
+        Where to draw. None makes a new figure.
+
+    Returns
+    -------
+    ax : matplotlib Axes
+        The name of `history` labels its vertical axis.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from sklrnn import RNNForecaster
+    >>> from sklrnn.plotting import plot_forecast
+    >>> from sktime.datasets import load_airline
+    >>> y = load_airline()
+    >>> forecaster = RNNForecaster(max_epochs=2, random_state=0).fit(y, fh=range(1, 13))
+    >>> intervals = forecaster.predict_interval(coverage=[0.8, 0.95])
+    >>> ax = plot_forecast(y[-48:], forecaster.predict(), intervals)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['observed', 'forecast', '80 % interval', '95 % interval']
+    """
+    ax = ax or new_axes(figsize=(10, 4.5))
+    times = axis_values(history.index.append(forecast.index))
+    past, future = times[: len(history)], times[len(history) :]
+    values = history.to_numpy(dtype=float)
+    _shade_gaps(ax, past, values)
+    ax.plot(past, values, color=OBSERVED, lw=1.3, label="observed", zorder=3)
+    alone = find_alone(values)
+    ax.plot(past[alone], values[alone], ".", color=OBSERVED, ms=4, zorder=3)
+    if backtest is not None:
+        _draw_backtest(ax, backtest, history.index, past)
+    ax.plot(
+        future,
+        forecast.to_numpy(dtype=float),
+        color=PREDICTED,
+        lw=2,
+        marker="." if len(forecast) < 3 else None,
+        label="forecast",
+        zorder=5,
+    )
+    if intervals is not None:
+        draw_bands(ax, future, intervals.droplevel(0, axis="columns"))
+    # Halfway between the last row and the first forecast, where the cutoff is.
+    ax.axvline(past[-1] + (future[0] - past[-1]) / 2, color="#999999", lw=0.8, ls=":")
+    _dress(ax, history, forecast)
+    return ax
+
+
+def _draw_backtest(
+    ax: Axes, backtest: Backtest, shown: pd.Index, past: np.ndarray
+) -> None:
+    table = backtest.forecasts
+    label: str | None = "backtest forecasts"
+    for _, fold in table[table.index.isin(shown)].groupby("fold"):
+        at = past[shown.get_indexer(fold.index)]
+        line = fold[backtest.model].to_numpy(dtype=float)
+        ax.plot(
+            at,
+            line,
+            color=COMPARED,
+            lw=1.2,
+            marker="o",
+            markevery=[0],  # where a fold begins
+            ms=3,
+            label=label,
+            zorder=4,
+        )
+        label = None
+
+
+def _shade_gaps(ax: Axes, past: np.ndarray, values: np.ndarray) -> None:
+    label: str | None = "not observed"
+    for first, end in find_gaps(np.isnan(values)):
+        # From the last value seen to the next one.
+        left, right = past[max(first - 1, 0)], past[min(end, len(past) - 1)]
+        ax.axvspan(left, right, color=GAP, lw=0, label=label, zorder=0)
+        label = None
+
+
+def _dress(ax: Axes, history: pd.Series, forecast: pd.Series) -> None:
+    label_time(ax, history.index)
+    name = "" if history.name is None else str(history.name)
+    ax.set_ylabel(name)
+    what = f"Forecast of {name}" if name else "Forecast"
+    steps = "1 step" if len(forecast) == 1 else f"{len(forecast)} steps"
+    ax.set_title(f"{what}: {steps} after {history.index[-1]}", loc="left", pad=26)
+    draw_frame(ax)
+    draw_legend(ax, last="not observed")

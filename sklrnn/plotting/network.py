@@ -1,0 +1,99 @@
+"""Pictures of what goes on inside a network: gates and gradients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from sklrnn.plotting.axes import COMPARED, GAP, draw_frame, draw_legend, new_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+_SEVERAL = ("#c1440e", "#1f77b4", "#2a9d5c", "#8450a8", "#8c6d1f", "#333333")
+
+
+def plot_fusion_gates(gates: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw how much of every step comes from the past and how much from the future.
+
+    Parameters
+    ----------
+    gates : DataFrame of shape (n_steps, hidden_size)
+        What `sklrnn.inspection.fusion_gates` returned for one series.
+    ax : matplotlib Axes, optional
+        Where to draw. None makes a new figure.
+
+    Returns
+    -------
+    ax : matplotlib Axes
+        The mean over the hidden units, and the range of the middle 80 % of them.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    ax = ax or new_axes(figsize=(8, 3.5))
+    steps = gates.index.to_numpy()
+    low, high = gates.quantile([0.1, 0.9], axis=1).to_numpy()
+    ax.fill_between(steps, low, high, color=GAP, lw=0, label="80 % of the units")
+    ax.plot(steps, gates.mean(axis=1), color=COMPARED, lw=2, label="mean")
+    ax.axhline(0.5, color="#999999", lw=0.8, ls=":")
+    ax.set_ylim(0, 1)
+    ax.set_yticks([0, 0.5, 1], ["0: all future", "0.5", "1: all past"])
+    ax.set_xlabel("step of the window (0 is the newest)")
+    ax.set_title("Gate between past and future", loc="left", pad=26)
+    draw_frame(ax)
+    draw_legend(ax)
+    return ax
+
+
+def plot_gradient_flow(
+    flows: dict[str, pd.DataFrame], axes: Sequence[Axes] | None = None
+) -> Sequence[Axes]:
+    """Draw how gradients shrink or grow on their way back through the steps.
+
+    Parameters
+    ----------
+    flows : dict of str to DataFrame
+        Names, and what `sklrnn.inspection.gradient_flow` returned for each.
+    axes : two matplotlib Axes, optional
+        Where to draw. None makes a new figure.
+
+    Returns
+    -------
+    axes : two matplotlib Axes
+        The gradients of the loss; the products of Jacobians, with their bounds dashed.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    if axes is None:
+        axes = new_axes(figsize=(10, 4), ncols=2)
+    panels = (("gradient", "norm of dL / dh(t)"), ("jacobian", "norm of dh(T) / dh(t)"))
+    for ax, (column, title) in zip(axes, panels, strict=True):
+        for number, (name, flow) in enumerate(flows.items()):
+            color = _SEVERAL[number % len(_SEVERAL)]
+            ax.plot(
+                flow.index, _above_zero(flow[column]), color=color, lw=2, label=name
+            )
+            if column == "jacobian" and flow["bound"].notna().any():
+                bound = _above_zero(flow["bound"])
+                label = f"bound of {name}"
+                ax.plot(flow.index, bound, color=color, lw=1, ls="--", label=label)
+        ax.set_yscale("log")
+        ax.set_xlabel("step t of the window (0 is the newest, T)")
+        ax.set_title(title, loc="left", pad=26)
+        draw_frame(ax)
+        draw_legend(ax)
+    return axes
+
+
+def _above_zero(norms: pd.Series) -> pd.Series:
+    """Leave out what a logarithmic axis cannot show."""
+    return norms.where(norms > 0)
