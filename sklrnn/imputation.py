@@ -25,7 +25,7 @@ from sklrnn.corruption import (
     tile,
     validation_windows,
 )
-from sklrnn.data.absence import AbsenceDiffusion, find_gaps
+from sklrnn.data.absence import AbsenceDiffusion, find_joint_gaps
 from sklrnn.data.surroundings import Seen, look_back
 from sklrnn.memory import reused_memory
 from sklrnn.network.heads import Estimate
@@ -103,7 +103,7 @@ def learn(
         params.absence_pattern,
         params.absence_rate,
         params.absence_spread or window_length,
-        np.concatenate([find_gaps(mask) for mask in observed]),
+        np.concatenate([find_joint_gaps(mask) for mask in observed]),
     )
     shape = {
         "window_length": window_length,

@@ -10,7 +10,7 @@ from sktime.transformations.base import BaseTransformer
 
 from sklrnn.base import LAYER_PARAMS, TRAINING_ONLY, check_choice, check_params
 from sklrnn.corruption import TimedSeries, remove
-from sklrnn.data.absence import PATTERNS, AbsenceDiffusion, find_gaps
+from sklrnn.data.absence import PATTERNS, AbsenceDiffusion, find_joint_gaps
 from sklrnn.data.tables import iterate_series, row_order, standardisation
 from sklrnn.data.timegrid import count_steps, typical_step
 from sklrnn.imputation import estimate, go_on, learn
@@ -538,7 +538,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
             self.absence_pattern,
             self.absence_rate,
             self.absence_spread or length,
-            find_gaps(known),
+            find_joint_gaps(known),
         )
         rng = np.random.default_rng(_SCORE_SEED)
         removed = remove(series, absence, length, 1.0, rng)

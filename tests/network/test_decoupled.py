@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from sklrnn.network.forecast import ForecastNetwork
 from sklrnn.network.cells.elman import Elman
 from sklrnn.network.decoupled import Decoupled
 from sklrnn.network.directions import Branch, Forward
+from sklrnn.network.forecast import ForecastNetwork
 from sklrnn.network.fusions import Gated
 from sklrnn.network.layers import RecurrentLayers
 from sklrnn.network.losses import MaskedMSE

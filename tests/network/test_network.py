@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from sklrnn.network.forecast import ForecastNetwork
 from sklrnn.network.dropout import VariationalDropout
+from sklrnn.network.forecast import ForecastNetwork
 from sklrnn.network.losses import MaskedMSE
 from sklrnn.network.rollout import roll_out
 
