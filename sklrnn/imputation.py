@@ -304,7 +304,8 @@ def _calibrate(
         (max(len(known), len(pooled) if few.any() else 0), len(few)), np.nan
     )
     table[: len(known)] = known
-    table[: len(pooled), few] = pooled[:, None]
+    if few.any():
+        table[: len(pooled), few] = pooled[:, None]
     table = table[~np.isnan(table).all(axis=1)]
     count = (~np.isnan(errors)).sum(axis=0)
     total = np.nansum(errors, axis=0)

@@ -94,8 +94,6 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
         The latter puts fills into the gaps of X or, with ``fill=False``, makes a table
         of other numbers like X.
         """
-        if isinstance(X, pd.DataFrame) and not isinstance(X.index, pd.MultiIndex):
-            return self._admit_frame(X, reset)
         if is_sktime_container(X):
             width = _width(X)
             if reset:
@@ -107,6 +105,8 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
                     f"{self.n_features_in_} features as input"
                 )
             return X, lambda data, fill=True: data
+        if isinstance(X, pd.DataFrame):
+            return self._admit_frame(X, reset)
         array = validate_data(
             self,
             X,
@@ -156,8 +156,12 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
 
 def is_sktime_container(X: Any) -> bool:
     """Tell whether X is a series, panel or hierarchy, not a scikit-learn table."""
-    if isinstance(X, (pd.Series, pd.DataFrame)):
+    if isinstance(X, pd.Series):
         return True
+    if isinstance(X, pd.DataFrame):
+        # A nested frame holds a series in every cell.
+        nested = X.size > 0 and isinstance(X.iat[0, 0], (pd.Series, np.ndarray))
+        return isinstance(X.index, pd.MultiIndex) or nested
     if isinstance(X, np.ndarray):
         return X.ndim == 3
     return isinstance(X, list) and len(X) > 0 and isinstance(X[0], pd.DataFrame)
@@ -186,8 +190,9 @@ def _numbers(column: pd.Series) -> np.ndarray:
         pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_object_dtype(kind)
     ):
         raise TypeError(
-            f"the column {column.name!r} holds {kind}, not numbers; RNNImputer fills "
-            "numbers alone: leave it out, for instance with a ColumnTransformer"
+            f"the column {column.name!r} holds {kind}, not numbers; RNNImputer does not "
+            "fill categorical columns: leave it out, for instance with a "
+            "ColumnTransformer"
         )
     if pd.api.types.is_complex_dtype(kind):
         raise ValueError(f"Complex data not supported: the column {column.name!r}")
