@@ -190,9 +190,8 @@ def _numbers(column: pd.Series) -> np.ndarray:
         pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_object_dtype(kind)
     ):
         raise TypeError(
-            f"the column {column.name!r} holds {kind}, not numbers; RNNImputer does not "
-            "fill categorical columns: leave it out, for instance with a "
-            "ColumnTransformer"
+            f"the column {column.name!r} holds {kind}, not numbers; RNNImputer fills no "
+            "categorical columns: leave it out, for instance with a ColumnTransformer"
         )
     if pd.api.types.is_complex_dtype(kind):
         raise ValueError(f"Complex data not supported: the column {column.name!r}")

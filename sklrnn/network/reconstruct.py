@@ -246,22 +246,23 @@ class ReconstructionNetwork(nn.Module):
             None at the beginning.
         """
         back = Side.of(rows)
-        x, read = self._inputs(back)
+        own = (back.last, back.scale)
+        x, read = self._inputs(back, None, own)
         outputs, states = self.encoder.sequence(x, states)
-        return self.head(outputs, read, back.last, back.scale), states
+        return self.head(outputs, read, *own), states
 
     def _look_back(
         self, rows: Tensor, lengths: Tensor | None
     ) -> tuple[Tensor, list[State], Estimate]:
         back, ahead = self._sides(rows)
         offline = self.direction == "coupled"
-        start, scale = (back.last, back.scale) if not offline else _between(back, ahead)
-        x, read = self._inputs(back, ahead if offline else None)
+        between = _between(back, ahead) if offline else (back.last, back.scale)
+        x, read = self._inputs(back, ahead if offline else None, between)
         targets = torch.where(back.mask > 0, back.last, torch.nan)
         outputs, states = self.encoder.sequence(
             x, targets=targets if self.training else None, lengths=lengths
         )
-        return outputs, states, self.head(outputs, read, start, scale)
+        return outputs, states, self.head(outputs, read, *between)
 
     def _look_ahead(
         self, rows: Tensor, lengths: Tensor | None
@@ -269,7 +270,8 @@ class ReconstructionNetwork(nn.Module):
         """Read from the end; outputs and estimates are aligned in time."""
         _, ahead = self._sides(rows)
         assert ahead is not None and self.teacher is not None
-        x, read = self._inputs(ahead)
+        own = (ahead.last, ahead.scale)
+        x, read = self._inputs(ahead, None, own)
         targets = torch.where(ahead.mask > 0, ahead.last, torch.nan)
         outputs, _ = self.teacher.sequence(
             reverse(x, lengths),
@@ -277,7 +279,7 @@ class ReconstructionNetwork(nn.Module):
             lengths=lengths,
         )
         outputs = reverse(outputs, lengths)
-        return outputs, self.teacher_head(outputs, read, ahead.last, ahead.scale)
+        return outputs, self.teacher_head(outputs, read, *own)
 
     def _frozen(self, rows: Tensor, lengths: Tensor | None) -> tuple[Tensor, Estimate]:
         """Run the teacher without its dropout."""
@@ -290,9 +292,9 @@ class ReconstructionNetwork(nn.Module):
 
     def _fuse(self, rows: Tensor, states: Tensor, behind: Tensor) -> Estimate:
         back, ahead = self._sides(rows)
-        start, scale = _between(back, ahead)
-        _, read = self._inputs(back, ahead)
-        return self.offline_head(self.fusion(states, behind), read, start, scale)
+        between = _between(back, ahead)
+        _, read = self._inputs(back, ahead, between)
+        return self.offline_head(self.fusion(states, behind), read, *between)
 
     def _sides(self, rows: Tensor) -> tuple[Side, Side | None]:
         if self.direction == "forward":
@@ -300,15 +302,15 @@ class ReconstructionNetwork(nn.Module):
         back, ahead = rows.chunk(2, dim=-1)
         return Side.of(back), Side.of(ahead)
 
-    def _inputs(self, back: Side, ahead: Side | None = None) -> tuple[Tensor, Tensor]:
+    def _inputs(
+        self, back: Side, ahead: Side | None, between: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """Return what the recurrent layers read, and what the head reads beside it."""
+        start, scale = between
         since = scale_gap(back.since)
         if ahead is None:
-            level, scale, start = back.level, back.scale, back.last
-            change = [back.change / scale]
-            gaps = [since]
+            level, change, gaps = back.level, [back.change / scale], [since]
         else:
-            start, scale = _between(back, ahead)
             level = _either(back, ahead, back.level, ahead.level)
             step = start.diff(dim=1)
             edge = torch.zeros_like(start[:, :1])
