@@ -190,7 +190,7 @@ def _numbers(column: pd.Series) -> np.ndarray:
         pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_object_dtype(kind)
     ):
         raise TypeError(
-            f"the column {column.name!r} holds {kind}, not numbers; RNNImputer fills no "
+            f"the column {column.name!r} holds {kind}: RNNImputer fills no "
             "categorical columns: leave it out, for instance with a ColumnTransformer"
         )
     if pd.api.types.is_complex_dtype(kind):
