@@ -302,13 +302,16 @@ def remove(
     return np.split(removed, borders)
 
 
-def _last_steps(removed: np.ndarray, window_length: int) -> Tiles:
-    """Return windows that end at the rows with removed entries and count only those."""
+def _last_steps(removed: np.ndarray, window_length: int) -> Tiles | None:
+    """Return windows that end at the rows with removed entries and count only those.
+
+    None where no window ends at such a row, because the series is too short.
+    """
     length = min(len(removed), window_length)
     ends = np.flatnonzero(removed.any(axis=1)) + 1
     ends = ends[ends >= length]
     if len(ends) == 0:
-        ends = np.array([len(removed)])
+        return None
     low = np.full(len(ends), length - 1)
     return Tiles(ends - length, low, low + 1)
 
