@@ -330,11 +330,12 @@ class RNNImputer(TransformerConvention, BaseTransformer):
     def reset(self):
         """Forget everything but the parameters, as sktime's `fit` does first.
 
-        What scikit-learn's Pipeline has put here for its callbacks stays, and so does
-        what a warm start goes on from.
+        What scikit-learn's Pipeline has put here for its callbacks stays, and so do
+        the setting of `set_output` and what a warm start goes on from.
         """
         names = (
             "_parent_callback_ctx",
+            "_sklearn_output_config",
             *(["_previous"] if self.warm_start is True else []),
         )
         kept = {n: self.__dict__[n] for n in names if n in self.__dict__}

@@ -26,6 +26,7 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
 
     # What the transformer has.
     is_fitted: bool
+    _sklearn_output_config: dict
     clone: Any
     n_features_in_: int
 
@@ -151,7 +152,15 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
         return self.is_fitted
 
     def __sklearn_clone__(self) -> Any:
-        return self.clone()
+        cloned = self.clone()
+        if hasattr(self, "_sklearn_output_config"):
+            cloned._sklearn_output_config = dict(self._sklearn_output_config)
+        return cloned
+
+    def __hash__(self) -> int:
+        # sktime defines equality by parameters, which may change, and no hash;
+        # ColumnTransformer puts transformers into a set.
+        return hash(type(self))
 
 
 def is_sktime_container(X: Any) -> bool:
