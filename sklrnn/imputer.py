@@ -346,12 +346,11 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         return self
 
     def _fit(self, X, y=None):
-        start = self.__dict__.pop("_previous", None)
+        # Kept until all has gone well: after an error the next fit goes on from it.
+        start = self.__dict__.get("_previous")
         self._check_params()
         architecture = {n: getattr(self, n) for n in _ARCHITECTURE}
         architecture["n_features_in_"] = X.shape[1]
-        if start is not None:
-            _check_start(start[1], architecture)
         self.seed_ = draw_seed(self.random_state)
         frames = [frame for _, frame in iterate_series(X)]
         self._step = typical_step([frame.index for frame in frames])
@@ -359,6 +358,10 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         whole = np.concatenate(tables)
         self._empty = np.isnan(whole).all(axis=0)
         self._check_columns(X)
+        # The network has no place for the others.
+        architecture["columns with values"] = np.flatnonzero(~self._empty).tolist()
+        if start is not None:
+            _check_start(start[1], architecture)
         self._center, self._scale = standardisation([whole], True)
         self._stream = None
         try:
@@ -372,6 +375,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
             self.net_ = error.net
             raise
         self._architecture = architecture
+        self.__dict__.pop("_previous", None)
         self.net_ = self._fitted.net
         *earlier, self.history_ = self._fitted.histories.values()
         self.teacher_history_ = earlier[0] if earlier else None
