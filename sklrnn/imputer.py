@@ -12,11 +12,11 @@ from sklrnn.base import LAYER_PARAMS, TRAINING_ONLY, check_choice, check_params
 from sklrnn.corruption import TimedSeries, remove
 from sklrnn.data.absence import PATTERNS, AbsenceDiffusion, find_joint_gaps
 from sklrnn.data.tables import iterate_series, row_order, standardisation
-from sklrnn.data.timegrid import count_steps, typical_step
+from sklrnn.data.timegrid import count_steps, index_kind, typical_step
 from sklrnn.imputation import estimate, go_on, learn
 from sklrnn.network.reconstruct import LOSSES
 from sklrnn.training import DivergenceError, draw_seed
-from sklrnn.transformers import TransformerConvention
+from sklrnn.transformers import TransformerConvention, tells_times
 
 _ARCHITECTURE = tuple(n for n in LAYER_PARAMS if n not in TRAINING_ONLY)
 _SCORE_SEED = 0
@@ -572,7 +572,8 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_steps, n_features)
-            New rows. Those of an array follow each other by one step.
+            New rows. Those of an array, or of an index that holds neither times nor
+            integers, follow each other by one step.
 
         Returns
         -------
@@ -581,8 +582,9 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         Raises
         ------
         ValueError
-            If the direction is "coupled", which reads what comes after, or if the rows
-            are not later than those before.
+            If the direction is "coupled", which reads what comes after, if the rows
+            are not later than those before, or if their index is of another kind than
+            that of `fit`.
         """
         self._check_fitted()
         if self._fitted.net.module_.direction == "coupled":
@@ -591,26 +593,38 @@ class RNNImputer(TransformerConvention, BaseTransformer):
                 "reads what comes after a row; fit with 'forward' or 'decoupled'"
             )
         data, restore = self._admit(X, reset=False)
-        if isinstance(data, list) or isinstance(data.index, pd.MultiIndex):
+        frame, _, metadata = self._check_X_y(X=data, return_metadata=True)
+        if isinstance(frame.index, pd.MultiIndex):
             raise ValueError(
                 "partial_transform takes the rows of one series, not panels"
             )
-        frame, _, metadata = self._check_X_y(X=data, return_metadata=True)
-        (one,) = self._timed([frame])
+        one = self._follow(frame, tells_times(X))
         stream = self._stream
-        if stream is not None:
-            if not isinstance(X, (pd.DataFrame, pd.Series)):
-                one = one._replace(times=one.times + stream.seen.time + 1)
-            if one.times[0] <= stream.seen.time:
-                raise ValueError(
-                    f"the rows of X begin at {frame.index[0]}, which is not later than "
-                    "the last row of the stream; give the rows that follow, or call "
-                    "reset_stream to begin anew"
-                )
+        if stream is not None and one.times[0] <= stream.seen.time:
+            raise ValueError(
+                f"the rows of X begin at {frame.index[0]}, which is not later than "
+                "the last row of the stream; give the rows that follow, or call "
+                "reset_stream to begin anew"
+            )
         mean, spread, self._stream = go_on(self._fitted, one, stream)
         mean, _ = self._in_units(frame, [(mean, spread)])
         merged = self._merge(frame, mean)
         return restore(self._convert_output(merged, metadata=metadata))
+
+    def _follow(self, frame, timed):
+        """Standardise the next rows of a stream, at their times if they have any."""
+        kind = index_kind(frame.index)
+        if timed and kind is not self._step.kind:
+            raise ValueError(
+                f"the index of X is a {kind.__name__}, that of `fit` was a "
+                f"{self._step.kind.__name__}: give the same kind, or an array, whose "
+                "rows follow each other by one step"
+            )
+        (one,) = self._timed([frame])
+        if timed:
+            return one
+        start = 0.0 if self._stream is None else self._stream.seen.time + 1
+        return one._replace(times=start + np.arange(len(frame)))
 
     def reset_stream(self):
         """Forget the rows that `partial_transform` has taken.

@@ -131,7 +131,7 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
             numbers[place] = _numbers(X.iloc[:, place])
         frame = pd.DataFrame(numbers)
         frame.columns = X.columns
-        frame.index = X.index if _tells_times(X.index) else pd.RangeIndex(len(X))
+        frame.index = X.index if tells_times(X) else pd.RangeIndex(len(X))
 
         def restore(data: pd.DataFrame, fill: bool = True) -> pd.DataFrame:
             return _as_before(X, data) if fill else data.set_axis(X.index, axis=0)
@@ -213,10 +213,12 @@ def _numbers(column: pd.Series) -> np.ndarray:
     return values
 
 
-def _tells_times(index: pd.Index) -> bool:
-    return isinstance(
-        index, (pd.DatetimeIndex, pd.PeriodIndex)
-    ) or pd.api.types.is_integer_dtype(index)
+def tells_times(X: Any) -> bool:
+    """Tell whether X has an index of times; else its rows follow one another."""
+    if not isinstance(X, (pd.DataFrame, pd.Series)):
+        return False
+    kinds = (pd.DatetimeIndex, pd.PeriodIndex)
+    return isinstance(X.index, kinds) or pd.api.types.is_integer_dtype(X.index)
 
 
 def _as_before(X: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:

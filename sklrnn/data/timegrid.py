@@ -99,7 +99,7 @@ class TimeUnit(NamedTuple):
 
 def typical_step(indexes: Sequence[pd.Index]) -> TimeUnit:
     """Return the first time of all, and the median time from row to row."""
-    kind = _kind(indexes[0])
+    kind = index_kind(indexes[0])
     numbers = [_numbers(index) for index in indexes]
     steps = np.concatenate([np.diff(each) for each in numbers])
     size = float(np.median(steps)) if len(steps) else 1.0
@@ -121,12 +121,13 @@ def count_steps(index: pd.Index, unit: TimeUnit) -> np.ndarray:
             "the rows of X are time steps and must be in the order of time, one per "
             "time; sort them by their index, or reset the index if it means nothing"
         )
-    if _kind(index) is not unit.kind:
+    if index_kind(index) is not unit.kind:
         unit = typical_step([index])
     return (_numbers(index) - unit.origin) / unit.size
 
 
-def _kind(index: pd.Index) -> type:
+def index_kind(index: pd.Index) -> type:
+    """Return DatetimeIndex, PeriodIndex, or Index for integers."""
     for kind in (pd.DatetimeIndex, pd.PeriodIndex):
         if isinstance(index, kind):
             return kind
