@@ -535,15 +535,18 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         data, _ = self._admit(X, reset=False)
         frame, _ = self._check_X_y(X=data)
         series = self._timed([part for _, part in iterate_series(frame)])
-        known = np.concatenate([~np.isnan(one.values) for one in series])
-        if not known.any():
+        known = [~np.isnan(one.values) for one in series]
+        if not any(mask.any() for mask in known):
             raise ValueError("X has no observed value to score")
         length = self.window_length_
+        gaps = np.concatenate([find_joint_gaps(mask) for mask in known])
+        # X may be without gaps, if what was fitted to had some.
+        bare = self.absence_pattern == "observed" and len(gaps) == 0
         absence = AbsenceDiffusion(
-            self.absence_pattern,
+            "mixed" if bare else self.absence_pattern,
             self.absence_rate,
             self.absence_spread or length,
-            find_joint_gaps(known),
+            gaps,
         )
         rng = np.random.default_rng(_SCORE_SEED)
         removed = remove(series, absence, length, 1.0, rng)
