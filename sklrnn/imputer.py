@@ -21,6 +21,8 @@ from sklrnn.transformers import TransformerConvention, tells_times
 _ARCHITECTURE = tuple(n for n in LAYER_PARAMS if n not in TRAINING_ONLY)
 _SCORE_SEED = 0
 _BOUNDS = ("lower", "upper")
+_FARTHEST = 1e9
+"""Largest value that the network reads, in deviations: squares stay finite."""
 _ONE = np.array([1])
 """Fills have one distribution of errors: that of the first step, as it were."""
 
@@ -408,13 +410,13 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         """Standardise series, without the columns that were empty in `fit`."""
         keep = ~self._empty
         center, scale = self._center[keep], self._scale[keep]
-        return [
-            TimedSeries(
-                (frame.to_numpy(dtype=np.float64)[:, keep] - center) / scale,
-                count_steps(frame.index, self._step),
-            )
-            for frame in frames
-        ]
+        series = []
+        for frame in frames:
+            with np.errstate(over="ignore"):
+                values = (frame.to_numpy(dtype=np.float64)[:, keep] - center) / scale
+            values = np.clip(values, -_FARTHEST, _FARTHEST)
+            series.append(TimedSeries(values, count_steps(frame.index, self._step)))
+        return series
 
     # ---- filling --------------------------------------------------------------------
 
