@@ -12,6 +12,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
 from sktime.exceptions import NotFittedError as SktimeNotFittedError
 
+from sklrnn.data.timegrid import check_order
+
 
 class _NotFitted(NotFittedError, SktimeNotFittedError):
     """What both libraries expect to be raised."""
@@ -95,19 +97,14 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
         The latter puts fills into the gaps of X or, with ``fill=False``, makes a table
         of other numbers like X.
         """
-        if is_sktime_container(X):
-            width = _width(X)
-            if reset:
-                self.__dict__.pop("feature_names_in_", None)
-                self.n_features_in_ = width
-            elif width != self.n_features_in_:
-                raise ValueError(
-                    f"X has {width} features, but {type(self).__name__} is expecting "
-                    f"{self.n_features_in_} features as input"
-                )
-            return X, lambda data, fill=True: data
-        if isinstance(X, pd.DataFrame):
+        if isinstance(X, pd.Series):
+            return self._admit_series(X, reset)
+        if isinstance(X, pd.DataFrame) and not _is_nested(X):
             return self._admit_frame(X, reset)
+        if is_sktime_container(X):
+            _check_cells(X)
+            self._set_width(_width(X), reset)
+            return X, lambda data, fill=True: data
         array = validate_data(
             self,
             X,
@@ -126,17 +123,33 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
                 f"(shape={X.shape}) while a minimum of 1 is required."
             )
         validate_data(self, X, reset=reset, skip_check_array=True)
-        numbers = {}
-        for place in range(X.shape[1]):
-            numbers[place] = _numbers(X.iloc[:, place])
-        frame = pd.DataFrame(numbers)
-        frame.columns = X.columns
-        frame.index = X.index if tells_times(X) else pd.RangeIndex(len(X))
+        frame = _as_numbers(X)
 
         def restore(data: pd.DataFrame, fill: bool = True) -> pd.DataFrame:
             return _as_before(X, data) if fill else data.set_axis(X.index, axis=0)
 
         return frame, restore
+
+    def _admit_series(self, X: pd.Series, reset: bool) -> tuple[Any, Callable]:
+        self._set_width(1, reset)
+        table = X.to_frame()
+
+        def restore(data: pd.DataFrame, fill: bool = True) -> pd.Series:
+            result = _as_before(table, data) if fill else data.set_axis(X.index)
+            return result.iloc[:, 0].rename(X.name)
+
+        return _as_numbers(table), restore
+
+    def _set_width(self, width: int, reset: bool) -> None:
+        """Set the number of features, or check it, of data without names."""
+        if reset:
+            self.__dict__.pop("feature_names_in_", None)
+            self.n_features_in_ = width
+        elif width != self.n_features_in_:
+            raise ValueError(
+                f"X has {width} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input"
+            )
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
@@ -168,20 +181,45 @@ def is_sktime_container(X: Any) -> bool:
     if isinstance(X, pd.Series):
         return True
     if isinstance(X, pd.DataFrame):
-        # A nested frame holds a series in every cell.
-        nested = X.size > 0 and isinstance(X.iat[0, 0], (pd.Series, np.ndarray))
-        return isinstance(X.index, pd.MultiIndex) or nested
+        return isinstance(X.index, pd.MultiIndex) or _is_nested(X)
     if isinstance(X, np.ndarray):
         return X.ndim == 3
     return isinstance(X, list) and len(X) > 0 and isinstance(X[0], pd.DataFrame)
 
 
+def _is_nested(X: pd.DataFrame) -> bool:
+    """Tell whether a frame holds a series in every cell."""
+    return X.size > 0 and isinstance(X.iat[0, 0], (pd.Series, np.ndarray))
+
+
 def _width(X: Any) -> int:
-    if isinstance(X, pd.Series):
-        return 1
-    if isinstance(X, list):
-        return X[0].shape[1]
-    return X.shape[1]
+    return X[0].shape[1] if isinstance(X, list) else X.shape[1]
+
+
+def _check_cells(X: Any) -> None:
+    """Check that a panel of arrays or a list of frames holds finite numbers."""
+    if isinstance(X, np.ndarray):
+        for place in range(X.shape[1]):
+            _numbers(pd.Series(X[:, place].ravel(), name=place))
+    elif isinstance(X, list):
+        for frame in X:
+            for place in range(frame.shape[1]):
+                _numbers(frame.iloc[:, place])
+
+
+def _as_numbers(X: pd.DataFrame) -> pd.DataFrame:
+    """Return a table or panel as float64, on row numbers if its index means nothing."""
+    frame = pd.DataFrame(
+        {place: _numbers(X.iloc[:, place]) for place in range(X.shape[1])}
+    )
+    frame.columns = X.columns
+    frame.index = pd.RangeIndex(len(X))
+    if isinstance(X.index, pd.MultiIndex):
+        frame.index = X.index
+    elif tells_times(X):
+        check_order(X.index)
+        frame.index = X.index
+    return frame
 
 
 def _numbers(column: pd.Series) -> np.ndarray:
@@ -204,7 +242,12 @@ def _numbers(column: pd.Series) -> np.ndarray:
         )
     if pd.api.types.is_complex_dtype(kind):
         raise ValueError(f"Complex data not supported: the column {column.name!r}")
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"the column {column.name!r} does not hold numbers alone: {error}"
+        ) from error
     if np.isinf(values).any():
         raise ValueError(
             f"X has infinite values in the column {column.name!r}; replace them by NaN "

@@ -116,14 +116,19 @@ def count_steps(index: pd.Index, unit: TimeUnit) -> np.ndarray:
     ValueError
         If the times do not increase from row to row.
     """
+    check_order(index)
+    if index_kind(index) is not unit.kind:
+        unit = typical_step([index])
+    return (_numbers(index) - unit.origin) / unit.size
+
+
+def check_order(index: pd.Index) -> None:
+    """Raise a ValueError unless times increase from row to row."""
     if not (index.is_monotonic_increasing and index.is_unique):
         raise ValueError(
             "the rows of X are time steps and must be in the order of time, one per "
             "time; sort them by their index, or reset the index if it means nothing"
         )
-    if index_kind(index) is not unit.kind:
-        unit = typical_step([index])
-    return (_numbers(index) - unit.origin) / unit.size
 
 
 def index_kind(index: pd.Index) -> type:
