@@ -621,9 +621,9 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         kind = index_kind(frame.index)
         if timed and kind is not self._step.kind:
             raise ValueError(
-                f"the index of X is a {kind.__name__}, that of `fit` was a "
-                f"{self._step.kind.__name__}: give the same kind, or an array, whose "
-                "rows follow each other by one step"
+                f"the index of X is of the kind {kind.__name__}, that of `fit` was of "
+                f"the kind {self._step.kind.__name__}; give the same, or an array, "
+                "whose rows follow each other by one step"
             )
         (one,) = self._timed([frame])
         if timed:

@@ -135,8 +135,10 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
         table = X.to_frame()
 
         def restore(data: pd.DataFrame, fill: bool = True) -> pd.Series:
-            result = _as_before(table, data) if fill else data.set_axis(X.index)
-            return result.iloc[:, 0].rename(X.name)
+            result = _as_before(table, data) if fill else data.set_axis(X.index, axis=0)
+            column = result.iloc[:, 0]
+            column.name = X.name
+            return column
 
         return _as_numbers(table), restore
 
