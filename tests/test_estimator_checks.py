@@ -1,14 +1,18 @@
 """sktime's and scikit-learn's own checks, run over every estimator."""
 
 import pytest
+from sklearn.utils.estimator_checks import check_estimator as check_sklearn
 from sktime.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from sklrnn import RNNForecaster
+from sklrnn import RNNForecaster, RNNImputer
+
+# Checks of scikit-learn that cannot hold, with the reason.
+EXPECTED_TO_FAIL: dict[str, str] = {}
 
 
 # The checks of sktime are not ours to mend: what they warn of does not count here.
 @pytest.mark.filterwarnings("default")
-@parametrize_with_checks([RNNForecaster])
+@parametrize_with_checks([RNNForecaster, RNNImputer])
 def test_sktime(obj, test_name):
     results = check_estimator(
         obj, tests_to_run=test_name, raise_exceptions=True, verbose=False
@@ -16,10 +20,33 @@ def test_sktime(obj, test_name):
     assert results
 
 
-def test_parameter_sets_cover_the_choices():
-    sets = RNNForecaster.get_test_params()
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("params", RNNImputer.get_test_params())
+def test_sklearn(params):
+    results = check_sklearn(
+        RNNImputer(**params), expected_failed_checks=EXPECTED_TO_FAIL, on_skip=None
+    )
+    assert {result["status"] for result in results} <= {"passed", "skipped", "xfail"}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "names"),
+    [
+        (
+            RNNForecaster,
+            "cell direction fusion strategy normalize layer_norm recurrent_dropout "
+            "bptt_steps",
+        ),
+        (
+            RNNImputer,
+            "cell direction fusion loss score_steps absence_pattern absence_growth "
+            "layer_norm refit validation_fraction bptt_steps",
+        ),
+    ],
+)
+def test_parameter_sets_cover_the_choices(estimator, names):
+    sets = estimator.get_test_params()
     assert len(sets) >= 4
-    forecasters = [RNNForecaster(**params) for params in sets]
-    names = "cell direction fusion strategy normalize layer_norm recurrent_dropout"
-    for name in (*names.split(), "bptt_steps"):
-        assert len({getattr(f, name) for f in forecasters}) >= 2
+    made = [estimator(**params) for params in sets]
+    for name in names.split():
+        assert len({getattr(one, name) for one in made}) >= 2
