@@ -666,7 +666,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         -------
         list of dict
         """
-        quick = {"max_epochs": 2, "hidden_size": 4, "random_state": 0}
+        quick = {"max_epochs": 1, "hidden_size": 4, "random_state": 0}
         return [
             {**quick},
             {

@@ -1,10 +1,10 @@
-"""RNNForecaster as scikit-learn's users call it: fit(X, y), predict(X_next)."""
+"""Estimators as scikit-learn's users call them: in pipelines and searches."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone, is_regressor
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import (
     GridSearchCV,
@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
-from sklrnn import RNNForecaster
+from sklrnn import RNNForecaster, RNNImputer
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(150, 2))
@@ -207,3 +207,96 @@ def test_further_arguments_are_refused():
         quick().fit(X, Y, sample_weight=Y)
     with pytest.raises(TypeError, match="score got two two-dimensional"):
         quick().fit(X, Y).score(X, X)
+
+
+# ---- RNNImputer ----------------------------------------------------------------------
+
+GAPPY = np.where(RNG.random(X.shape) < 0.2, np.nan, X)
+TABLE = pd.DataFrame(GAPPY, columns=["a", "b"])
+
+
+def imputer(**params):
+    return RNNImputer(
+        **{"max_epochs": 2, "hidden_size": 4, "random_state": 0, **params}
+    )
+
+
+def test_imputer_in_a_pipeline():
+    pipeline = Pipeline(
+        [("impute", imputer()), ("scale", StandardScaler()), ("rnn", quick())]
+    )
+    pipeline.fit(GAPPY[:130], Y[:130])
+    y_pred = pipeline.predict(GAPPY[130:])
+    assert y_pred.shape == (20,) and np.isfinite(y_pred).all()
+    by_hand = imputer().fit(GAPPY[:130])
+    scaler = StandardScaler().fit(by_hand.transform(GAPPY[:130]))
+    forecaster = quick().fit(scaler.transform(by_hand.transform(GAPPY[:130])), Y[:130])
+    expected = forecaster.predict(scaler.transform(by_hand.transform(GAPPY[130:])))
+    np.testing.assert_allclose(y_pred, expected, rtol=1e-5)
+    assert "RNNImputer" in estimator_html_repr(pipeline)
+
+
+def test_imputer_of_some_columns():
+    table = TABLE.assign(site="north")
+    for output in ("default", "pandas"):
+        columns = ColumnTransformer(
+            [("impute", imputer(), ["a", "b"])],
+            remainder="passthrough",
+            verbose_feature_names_out=False,
+        ).set_output(transform=output)
+        filled = columns.fit_transform(table)
+        assert list(columns.get_feature_names_out()) == ["a", "b", "site"]
+        assert not pd.DataFrame(filled).isna().any(axis=None)
+    assert list(filled.columns) == ["a", "b", "site"]
+    pd.testing.assert_frame_equal(filled[["a", "b"]], imputer().fit_transform(TABLE))
+
+
+def test_imputer_sets_its_output():
+    setting = imputer().set_output(transform="pandas")
+    filled = setting.fit(GAPPY).transform(GAPPY)
+    assert isinstance(filled, pd.DataFrame) and list(filled.columns) == ["x0", "x1"]
+    assert isinstance(setting.fit_transform(GAPPY), pd.DataFrame)
+    assert isinstance(clone(setting).fit(GAPPY).transform(GAPPY), pd.DataFrame)
+    setting.set_output(transform="default")
+    assert isinstance(setting.fit_transform(GAPPY), np.ndarray)
+
+
+def test_imputer_knows_names_of_features():
+    assert list(imputer().fit(TABLE).get_feature_names_out()) == ["a", "b"]
+    assert list(imputer().fit(GAPPY).get_feature_names_out()) == ["x0", "x1"]
+    fitted = imputer().fit(TABLE)
+    assert list(fitted.feature_names_in_) == ["a", "b"] and fitted.n_features_in_ == 2
+    assert not hasattr(fitted.fit(GAPPY), "feature_names_in_")
+
+
+def test_imputer_in_a_search_over_a_pipeline():
+    pipeline = Pipeline([("impute", imputer()), ("rnn", quick())])
+    grid = {"impute__direction": ["forward", "coupled"], "impute__max_epochs": [1]}
+    search = GridSearchCV(pipeline, grid, cv=CV, error_score="raise").fit(GAPPY, Y)
+    assert search.best_params_["impute__direction"] in ("forward", "coupled")
+    assert np.isfinite(search.predict(GAPPY[:4])).all()
+
+
+def test_imputer_alone_in_a_search():
+    # Steps so large that they leave nothing of the interpolation are the worse.
+    one = imputer(refit=False, patience=None, batch_size=8)
+    search = GridSearchCV(one, {"lr": [10.0, 1e-3]}, cv=CV, error_score="raise")
+    search.fit(GAPPY)
+    assert search.best_params_ == {"lr": 1e-3} and search.best_score_ < 0
+    assert np.isfinite(search.transform(GAPPY)).all()
+
+
+def test_parallel_search_over_imputers_gives_the_same_numbers():
+    scores = [
+        GridSearchCV(
+            imputer(dropout=0.2),
+            {"direction": ["forward", "decoupled"]},
+            cv=CV,
+            n_jobs=n_jobs,
+            error_score="raise",
+        )
+        .fit(TABLE)
+        .cv_results_["mean_test_score"]
+        for n_jobs in (1, 2)
+    ]
+    np.testing.assert_array_equal(*scores)

@@ -1,4 +1,4 @@
-"""RNNForecaster inside sktime: backtests, searches, pipelines and ensembles."""
+"""Estimators inside sktime: backtests, searches, pipelines and ensembles."""
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,11 @@ from sktime.forecasting.compose import (
 from sktime.forecasting.model_evaluation import evaluate
 from sktime.forecasting.model_selection import ForecastingGridSearchCV
 from sktime.split import ExpandingWindowSplitter
+from sktime.transformations.compose import TransformerPipeline
 from sktime.transformations.detrend import Detrender
 from sktime.transformations.difference import Differencer
 
-from sklrnn import RNNForecaster
+from sklrnn import RNNForecaster, RNNImputer
 
 AIRLINE = load_airline()
 CV = ExpandingWindowSplitter(fh=[1, 2, 3], initial_window=120, step_length=8)
@@ -103,3 +104,51 @@ def test_bagging():
         MovingBlockBootstrapTransformer(n_series=3, random_state=0), quick()
     )
     assert np.isfinite(bagged.fit(AIRLINE, fh=[1, 2]).predict()).all()
+
+
+# ---- RNNImputer ----------------------------------------------------------------------
+
+GAPPY = AIRLINE.where(np.arange(144) % 5 != 2)
+
+
+def imputer(**params):
+    return RNNImputer(
+        **{"max_epochs": 2, "hidden_size": 4, "random_state": 0, **params}
+    )
+
+
+def test_imputer_before_a_forecaster():
+    y_pred = (imputer() * quick()).fit(GAPPY, fh=[1, 2, 3]).predict()
+    filled = imputer().fit_transform(GAPPY)
+    expected = quick().fit(filled, fh=[1, 2, 3]).predict()
+    pd.testing.assert_series_equal(y_pred, expected, rtol=1e-5)
+
+
+def test_imputer_of_known_future_values():
+    y, X = load_longley()
+    X = X.mask(np.random.default_rng(0).random(X.shape) < 0.1)
+    pipeline = ForecastingPipeline([("impute", imputer()), ("rnn", quick())])
+    pipeline.fit(y[:12], X=X[:12], fh=[1, 2, 3, 4])
+    assert np.isfinite(pipeline.predict(X=X[12:])).all()
+
+
+def test_imputer_among_transformers():
+    pipeline = TransformerPipeline([("impute", imputer()), ("d", Differencer())])
+    changes = pipeline.fit_transform(GAPPY)
+    filled = imputer().fit_transform(GAPPY)
+    expected = Differencer().fit_transform(filled)
+    pd.testing.assert_series_equal(changes, expected, rtol=1e-5)
+    pd.testing.assert_series_equal(pipeline.inverse_transform(changes), filled)
+
+
+def test_imputer_in_a_backtest():
+    forecaster = TransformedTargetForecaster([("i", imputer()), ("rnn", quick())])
+    result = evaluate(forecaster, CV, GAPPY.ffill(), error_score="raise")
+    assert np.isfinite(result["test_MeanAbsolutePercentageError"]).all()
+
+
+def test_imputer_in_a_search():
+    forecaster = TransformedTargetForecaster([("i", imputer()), ("rnn", quick())])
+    grid = {"i__direction": ["forward", "coupled"]}
+    search = ForecastingGridSearchCV(forecaster, CV, grid).fit(AIRLINE, fh=[1, 2, 3])
+    assert search.best_params_["i__direction"] in ("forward", "coupled")
