@@ -80,7 +80,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         How entries are removed in training, to learn from their absence: "point",
         "block", "channel" (blocks that spread over columns), "observed" (gaps like
         those of the data), or "mixed"; see `sklrnn.data.absence.AbsenceDiffusion`.
-    absence_rate : float, default=0.6
+    absence_rate : float, default=0.4
         Share of the entries that is removed at the highest level of absence.
     absence_spread : int or None, default=None
         Longest run removed at that level, in steps. None: `window_length`.
@@ -122,10 +122,10 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         Number of steps after which gradients are cut while the state is carried on.
     max_epochs : int or None, default=None
         Largest number of passes over the windows. None: as many as make 4000
-        optimiser steps or 256,000 windows, whichever is less, from 4 to 300; where
+        optimiser steps or 128,000 windows, whichever is less, from 4 to 300; where
         there are more than 8192 windows, an epoch is that many drawn at random.
     batch_size : int or None, default=None
-        Number of windows in a batch. None: a hundredth of the windows, from 16 to 64.
+        Number of windows in a batch. None: a hundredth of the windows, from 16 to 32.
     validation_fraction : float or None, default=0.2
         Newest share of the rows of every series with a value, from which entries are
         removed to choose the best epoch and to calibrate intervals. With None or 0
@@ -257,7 +257,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         fusion_params=None,
         window_length=None,
         absence_pattern="mixed",
-        absence_rate=0.6,
+        absence_rate=0.4,
         absence_spread=None,
         absence_growth=0.0,
         loss="laplace_nll",
