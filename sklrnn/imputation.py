@@ -35,8 +35,8 @@ from sklrnn.training import SequenceNet, take_over
 
 _WINDOW_LENGTH = 48
 _TRAINING_STEPS = 4000
-_TRAINING_WINDOWS = 128_000
-_LARGEST_BATCH = 32
+_TRAINING_WINDOWS = 256_000
+_LARGEST_BATCH = 64
 _STREAM_STEPS = 4096
 _FEWEST_RESIDUALS = 20
 """A column with fewer takes those of all columns."""

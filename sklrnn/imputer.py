@@ -122,10 +122,10 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         Number of steps after which gradients are cut while the state is carried on.
     max_epochs : int or None, default=None
         Largest number of passes over the windows. None: as many as make 4000
-        optimiser steps or 128,000 windows, whichever is less, from 4 to 300; where
+        optimiser steps or 256,000 windows, whichever is less, from 4 to 300; where
         there are more than 8192 windows, an epoch is that many drawn at random.
     batch_size : int or None, default=None
-        Number of windows in a batch. None: a hundredth of the windows, from 16 to 32.
+        Number of windows in a batch. None: a hundredth of the windows, from 16 to 64.
     validation_fraction : float or None, default=0.2
         Newest share of the rows of every series with a value, from which entries are
         removed to choose the best epoch and to calibrate intervals. With None or 0
