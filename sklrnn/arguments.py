@@ -81,7 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
         command,
         cell="gru",
         direction="coupled",
-        window="rows that the network reads at a time (default: chosen for the table)",
+        window="rows that training reads at a time (default: 48)",
     )
     _add_imputation_output(command)
     command = commands.add_parser(
@@ -210,7 +210,7 @@ def _add_network(
         "--max-epochs",
         type=_integer(1),
         metavar="N",
-        help="passes over the data (default: as many as make about 2000 steps)",
+        help="passes over the data (default: as many as make 2000 to 4000 steps)",
     )
     group.add_argument(
         "--seed",

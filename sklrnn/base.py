@@ -26,8 +26,9 @@ from sklrnn.training import (
     train,
 )
 
-_TRAINING_STEPS = 2000
-_TRAINING_WINDOWS = 64_000
+_LENGTH = (2000, 64_000)
+"""Optimiser steps and windows in a training by default, whichever is less."""
+
 _EPOCH_WINDOWS = 8192
 
 LAYER_PARAMS = (
@@ -160,26 +161,26 @@ def default_batch_size(n_windows: int, largest: int = 128) -> int:
 
 
 def default_epochs(
-    n_windows: int, batch_size: int, training_windows: int = _TRAINING_WINDOWS
+    n_windows: int, batch_size: int, length: tuple[int, int] = _LENGTH
 ) -> tuple[int, int]:
     """Choose how long to train.
 
     Parameters
     ----------
     n_windows, batch_size : int
-    training_windows : int, default=64_000
-        Number of windows to go through at most, in all epochs together.
+    length : (int, int), default=(2000, 64_000)
+        Most optimiser steps, and most windows, in all epochs together.
 
     Returns
     -------
     n_epochs : int
-        As many as make 2000 optimiser steps or those windows, whichever is less;
+        As many as make that many steps or windows, whichever is less;
         from 4 to 300.
     epoch_size : int
         Number of windows in an epoch: all, but 8192 drawn anew where there are more.
     """
     epoch_size = min(n_windows, _EPOCH_WINDOWS)
-    n_steps = min(_TRAINING_STEPS, training_windows // batch_size)
+    n_steps = min(length[0], length[1] // batch_size)
     per_epoch = max(-(-epoch_size // batch_size), 1)
     return min(max(n_steps // per_epoch, 4), 300), epoch_size
 

@@ -34,7 +34,8 @@ from sklrnn.threads import suitable_threads
 from sklrnn.training import SequenceNet, take_over
 
 _WINDOW_LENGTH = 48
-_TRAINING_WINDOWS = 128_000
+_TRAINING_STEPS = 4000
+_TRAINING_WINDOWS = 256_000
 _LARGEST_BATCH = 64
 _STREAM_STEPS = 4096
 _FEWEST_RESIDUALS = 20
@@ -131,7 +132,7 @@ def learn(
     max_epochs, epoch_size = params.max_epochs, None
     if max_epochs is None:
         max_epochs, epoch_size = default_epochs(
-            len(train_set), batch_size, _TRAINING_WINDOWS
+            len(train_set), batch_size, (_TRAINING_STEPS, _TRAINING_WINDOWS)
         )
 
     def new_net() -> SequenceNet:

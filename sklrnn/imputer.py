@@ -82,7 +82,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         How entries are removed in training, to learn from their absence: "point",
         "block", "channel" (blocks that spread over columns), "observed" (gaps like
         those of the data), or "mixed"; see `sklrnn.data.absence.AbsenceDiffusion`.
-    absence_rate : float, default=0.6
+    absence_rate : float, default=0.4
         Share of the entries that is removed at the highest level of absence.
     absence_spread : int or None, default=None
         Longest run removed at that level, in steps. None: `window_length`.
@@ -259,7 +259,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         fusion_params=None,
         window_length=None,
         absence_pattern="mixed",
-        absence_rate=0.6,
+        absence_rate=0.4,
         absence_spread=None,
         absence_growth=0.0,
         loss="laplace_nll",

@@ -28,7 +28,8 @@ class ProgressBar(Callback):
 
     def on_train_begin(self, net: Any, X: Any = None, **kwargs: Any) -> None:
         """Begin a bar of as many batches as the training has at most."""
-        n_batches = -(-len(X[0]) // net.batch_size)
+        n_windows = min(net.epoch_size or len(X[0]), len(X[0]))
+        n_batches = -(-n_windows // net.batch_size)
         # Without validation part it is the training that uses all rows.
         what = "choosing the epoch" if X[1] is not None else "learning all rows"
         self.bar_ = tqdm(
