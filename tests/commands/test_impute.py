@@ -5,8 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import namedtuple
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -24,74 +22,6 @@ def run(*args):
         return main(["impute", *map(str, args)])
     except SystemExit as leaving:
         return leaving.code
-
-
-# ---- BEGIN: to be removed as soon as sklrnn.RNNImputer is there --------------------
-
-
-class StandIn:
-    """Fills in straight lines; what the command needs of an RNNImputer, no more."""
-
-    def __init__(
-        self,
-        cell="gru",
-        hidden_size=64,
-        direction="coupled",
-        window_length=None,
-        max_epochs=None,
-        callbacks=None,
-        random_state=None,
-    ):
-        self.cell, self.callbacks = cell, callbacks
-        self.random_state = random_state
-
-    def fit(self, X, y=None):
-        from sklrnn.registry import find_cell
-
-        find_cell(self.cell)
-        X_net = [X.to_numpy(), None]
-        net = SimpleNamespace(batch_size=64, max_epochs=1, history=[0])
-        for callback in self.callbacks:
-            callback.on_train_begin(net, X_net)
-            callback.on_epoch_begin(net)
-            callback.on_batch_end(net, training=True)
-            callback.on_train_end(net)
-        error = X.diff().abs().mean()
-        self.validation_error_ = error.where(X.isna().any())
-        return self
-
-    def transform(self, X):
-        noise = np.random.default_rng(self.random_state).normal(size=X.shape)
-        lines = X.interpolate(limit_direction="both")
-        return X.where(X.notna(), lines + 0.1 * noise)
-
-    def impute_proba(self, X):
-        std = X.isna() * 0.5
-        return namedtuple("Imputation", "mean, std")(self.transform(X), std)
-
-    def impute_interval(self, X, coverage=0.9):
-        mean, std = self.impute_proba(X)
-        return pd.DataFrame(
-            {
-                (name, coverage, bound): mean[name] + sign * 1.645 * std[name]
-                for name in X
-                for bound, sign in (("lower", -1), ("upper", 1))
-            }
-        )
-
-
-STANDS_IN = "RNNImputer" not in sklrnn.__all__
-
-
-@pytest.fixture(autouse=STANDS_IN)
-def imputer_of_straight_lines(monkeypatch):
-    monkeypatch.setattr(sklrnn, "RNNImputer", StandIn, raising=False)
-
-
-in_a_process = pytest.mark.skipif(STANDS_IN, reason="no stand-in in another process")
-
-
-# ---- END -------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -485,7 +415,6 @@ def test_progress_on_a_terminal(csv, monkeypatch, capsys):
 PROGRAM = (sys.executable, "-c", "import sklrnn.cli as c, sys; sys.exit(c.main())")
 
 
-@in_a_process
 def test_as_a_process(csv, tmp_path):
     out = tmp_path / "filled.csv"
     ran = subprocess.run(
@@ -495,7 +424,6 @@ def test_as_a_process(csv, tmp_path):
     assert len(pd.read_csv(out)) == 200
 
 
-@in_a_process
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
 def test_interrupt(csv, tmp_path):
     out = tmp_path / "filled.csv"
