@@ -20,6 +20,8 @@ from sklrnn.transformers import TransformerConvention, tells_times
 
 _ARCHITECTURE = tuple(n for n in LAYER_PARAMS if n not in TRAINING_ONLY)
 _SCORE_SEED = 0
+_SCORE_RATE = 0.4
+_SCORE_SPREAD = 24
 _BOUNDS = ("lower", "upper")
 _FARTHEST = 1e9
 """Largest value that the network reads, in deviations: squares stay finite."""
@@ -531,7 +533,8 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         -------
         score : float
             Minus the mean absolute error, in units of each column's deviation in
-            `fit`. What is removed depends on X and the absence parameters alone.
+            `fit`. What is removed, points and runs of up to 24 steps, depends on X
+            alone, so that imputers can be compared.
         """
         self._check_fitted()
         data, _ = self._admit(X, reset=False)
@@ -540,18 +543,10 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         known = [~np.isnan(one.values) for one in series]
         if not any(mask.any() for mask in known):
             raise ValueError("X has no observed value to score")
-        length = self.window_length_
         gaps = np.concatenate([find_joint_gaps(mask) for mask in known])
-        # X may be without gaps, if what was fitted to had some.
-        bare = self.absence_pattern == "observed" and len(gaps) == 0
-        absence = AbsenceDiffusion(
-            "mixed" if bare else self.absence_pattern,
-            self.absence_rate,
-            self.absence_spread or length,
-            gaps,
-        )
+        absence = AbsenceDiffusion("mixed", _SCORE_RATE, _SCORE_SPREAD, gaps)
         rng = np.random.default_rng(_SCORE_SEED)
-        removed = remove(series, absence, length, 1.0, rng)
+        removed = remove(series, absence, _SCORE_SPREAD, 1.0, rng)
         corrupted = [
             TimedSeries(np.where(gone, np.nan, one.values), one.times)
             for one, gone in zip(series, removed, strict=True)

@@ -28,7 +28,7 @@ class AbsenceDiffusion:
     - "block": runs in one column;
     - "channel": a run spreads to every other column with probability s, too;
     - "observed": runs of the lengths, and in the columns at once, of the `gaps` that
-      the data itself shows, cut at l(s);
+      the data itself shows, cut at l(s); nothing goes missing in other columns;
     - "mixed": in half of all stretches "point", in the others each of the remaining
       patterns alike ("observed" where there are at least 5 gaps).
 
@@ -127,9 +127,11 @@ class AbsenceDiffusion:
             removed[rows] |= rng.random((len(rows), n_columns)) < share[:, None]
             return
         longest = 1.0 + s * (self.spread - 1)
-        density = (
-            -np.log1p(-share) * n_columns / self._taken(pattern, s, longest, n_columns)
-        )
+        n_open = n_columns
+        if pattern == "observed":
+            n_open = int(self.gaps.any(axis=0).sum())  # others have no gaps to copy
+        density = -np.log1p(-share) * n_open
+        density = density / self._taken(pattern, s, longest, n_columns)
         starts = np.repeat(np.arange(len(rows)), rng.poisson(density))
         top = np.floor(longest[starts]).astype(np.int64)
         if pattern == "observed":
