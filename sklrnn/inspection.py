@@ -70,7 +70,7 @@ def fusion_gates(estimator: Any, X: Any = None, *, layer: int = -1) -> pd.DataFr
     (22, 8)
     >>> past = gates.mean(axis=1)  # share of the past, step by step
     """
-    estimator.check_is_fitted()
+    _check_forecaster("fusion_gates", estimator)
     network = estimator.net_.module_.eval()
     series = estimator._series_from(X)
     length = estimator.window_length_
@@ -83,6 +83,14 @@ def fusion_gates(estimator: Any, X: Any = None, *, layer: int = -1) -> pd.DataFr
         for one, gate in zip(series, gates, strict=True)
     }
     return tables[None] if None in tables else pd.concat(tables)
+
+
+def _check_forecaster(function: str, estimator: Any) -> None:
+    if not hasattr(estimator, "_series_from"):
+        raise TypeError(
+            f"{function} looks into an RNNForecaster, got {type(estimator).__name__}"
+        )
+    estimator.check_is_fitted()
 
 
 def _gates(network: ForecastNetwork, past: Tensor, layer: int) -> tuple[Tensor, int]:
@@ -166,7 +174,7 @@ def gradient_flow(
     >>> bool((flow["jacobian"] <= flow["bound"] * 1.0001).all())
     True
     """
-    estimator.check_is_fitted()
+    _check_forecaster("gradient_flow", estimator)
     network = copy.deepcopy(estimator.net_.module_).eval()
     network.begin(network.phases[-1])
     inputs, scored = _windows(estimator, network, X, n_windows)

@@ -5,7 +5,7 @@ import torch
 from sktime.datasets import load_airline
 from sktime.utils._testing.hierarchical import _make_hierarchical
 
-from sklrnn import RNNForecaster
+from sklrnn import RNNForecaster, RNNImputer
 from sklrnn.data.windows import last_window
 from sklrnn.inspection import fusion_gates, gradient_flow
 
@@ -128,3 +128,9 @@ def test_a_lstm_that_remembers_loses_less_of_the_gradient_than_elman():
     elman = gradient_flow(fitted(cell="elman"))
     lstm = gradient_flow(fitted(cell="lstm", cell_params={"forget_bias": 5.0}))
     assert lstm["jacobian"].iloc[0] > elman["jacobian"].iloc[0]
+
+
+@pytest.mark.parametrize("function", [fusion_gates, gradient_flow])
+def test_other_estimators_are_refused(function):
+    with pytest.raises(TypeError, match=f"{function.__name__} .* got RNNImputer"):
+        function(RNNImputer())
