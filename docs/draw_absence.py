@@ -12,7 +12,7 @@ from sklrnn.datasets import load_compressor
 from sklrnn.plotting import plot_absence
 from sklrnn.plotting.absence import LEVELS, picture_size
 
-RATE, SPREAD, SEED = 0.6, 48, 5
+RATE, SPREAD, SEED = 0.4, 48, 2
 
 
 def main():
