@@ -172,7 +172,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         The seed in use.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if `fit` had a DataFrame with names that are strings.
 
     Raises

@@ -1,18 +1,21 @@
-"""The README's examples run and print what it says."""
+"""Examples of the README and of the page on filling gaps run and print as told."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.S)
+ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize(("code", "output"), EXAMPLES)
-def test_example(code, output, capsys):
-    exec(compile(code, "README.md", "exec"), {})
+def find_examples(path):
+    """Return pairs of code and what it prints, "" where the page does not show it."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", text, re.S)
+
+
+def check_example(code, output, names, capsys):
+    exec(compile(code, "example", "exec"), names)
     printed = capsys.readouterr().out
     # Numbers differ a little from one processor to another; everything else is exact.
     number = r"-?\d+\.\d+"
@@ -22,5 +25,23 @@ def test_example(code, output, capsys):
         assert float(a) == pytest.approx(float(b), rel=0.1)
 
 
+README = find_examples("README.md")
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(("code", "output"), README)
+def test_example(code, output, capsys):
+    check_example(code, output, {}, capsys)
+
+
 def test_there_are_examples():
-    assert len(EXAMPLES) == 2
+    assert len(README) == 3
+
+
+@pytest.mark.filterwarnings("default")
+def test_page_runs_from_top_to_bottom(capsys):
+    names = {}
+    examples = find_examples("docs/imputing.md")
+    assert len(examples) > 5
+    for code, output in examples:
+        check_example(code, output, names, capsys)
