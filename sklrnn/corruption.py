@@ -74,6 +74,8 @@ class GapWindows(Windows):
     window_length, n_columns : int
     both_sides : bool
         Whether the network reads what comes after an entry, too.
+    companions : ndarray of shape (n_columns, n_columns) or None
+        How columns explain each other, as `find_companions` returns it.
     device : str or torch.device
     """
 
@@ -83,9 +85,11 @@ class GapWindows(Windows):
         window_length: int,
         n_columns: int,
         both_sides: bool,
+        companions: np.ndarray | None,
         device: str | torch.device,
     ) -> None:
         self.window_length = window_length
+        self.companions = companions
         self.n_columns = n_columns
         self.both_sides = both_sides
         self.device = device
@@ -100,7 +104,7 @@ class GapWindows(Windows):
         # Padded up to a window where a series is shorter than that.
         room = np.maximum(lengths, self.window_length)
         firsts = np.cumsum(room) - room
-        rows = describe(seen, both_sides=self.both_sides)
+        rows = describe(seen, both_sides=self.both_sides, companions=self.companions)
         n_read = rows[0].shape[1]
         flat = np.zeros((room.sum(), n_read + 2 * self.n_columns), np.float32)
         for one, gone, read, first in zip(series, removed, rows, firsts, strict=True):
@@ -174,12 +178,14 @@ class TrainingWindows(GapWindows):
         seed: int,
         window_length: int,
         both_sides: bool,
+        companions: np.ndarray | None,
         device: str | torch.device,
     ) -> None:
         super().__init__(
             window_length=window_length,
             n_columns=series[0].values.shape[1],
             both_sides=both_sides,
+            companions=companions,
             device=device,
         )
         self.pieces = _cut(series, _PIECE * window_length)

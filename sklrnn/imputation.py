@@ -26,7 +26,7 @@ from sklrnn.corruption import (
     validation_windows,
 )
 from sklrnn.data.absence import AbsenceDiffusion, find_joint_gaps
-from sklrnn.data.surroundings import Seen, look_back
+from sklrnn.data.surroundings import Seen, find_companions, look_back
 from sklrnn.memory import reused_memory
 from sklrnn.network.heads import Estimate
 from sklrnn.network.reconstruct import LOSSES, ReconstructionNetwork
@@ -51,6 +51,8 @@ class FittedImputer(NamedTuple):
     histories : dict of skorch.history.History
         Of each part of the training with the validation part kept.
     window_length, batch_size, max_epochs : int
+    companions : ndarray of shape (n_columns, n_columns)
+        How columns explain each other: see `sklrnn.data.surroundings`.
     residuals : ResidualQuantiles
         Of every column, in units of the spread that the network expects.
     errors : ndarray of shape (n_columns,)
@@ -63,6 +65,7 @@ class FittedImputer(NamedTuple):
     window_length: int
     batch_size: int
     max_epochs: int
+    companions: np.ndarray
     residuals: ResidualQuantiles
     errors: np.ndarray
 
@@ -100,6 +103,14 @@ def learn(
     if start is not None:
         window_length = start.window_length
     observed = [~np.isnan(one.values) for one in series]
+    splits = [_validation_start(m, params.validation_fraction) for m in observed]
+    older = [
+        TimedSeries(one.values[:split], one.times[:split])
+        for one, split in zip(series, splits, strict=True)
+    ]
+    companions = find_companions(np.concatenate([one.values for one in older]))
+    if start is not None:
+        companions = start.companions
     absence = AbsenceDiffusion(
         params.absence_pattern,
         params.absence_rate,
@@ -109,6 +120,7 @@ def learn(
     shape = {
         "window_length": window_length,
         "both_sides": params.direction != "forward",
+        "companions": companions,
         "device": params.device,
     }
     last_step = params.score_steps == "last"
@@ -119,12 +131,7 @@ def learn(
             parts, absence, last_step=last_step, growth=growth, seed=seed, **shape
         )
 
-    splits = [_validation_start(m, params.validation_fraction) for m in observed]
     held = [i for i, mask in enumerate(observed) if splits[i] < len(mask)]
-    older = [
-        TimedSeries(one.values[:split], one.times[:split])
-        for one, split in zip(series, splits, strict=True)
-    ]
     train_set = training(older)
     batch_size = params.batch_size or default_batch_size(
         len(train_set), largest=_LARGEST_BATCH
@@ -184,6 +191,7 @@ def learn(
         window_length=window_length,
         batch_size=batch_size,
         max_epochs=max_epochs,
+        companions=companions,
         residuals=residuals,
         errors=errors,
     )
@@ -206,6 +214,7 @@ def estimate(
         window_length=fitted.window_length,
         n_columns=module.n_columns,
         both_sides=True,
+        companions=fitted.companions,
         device=fitted.net.device,
     )
     nothing = [np.zeros(one.values.shape, dtype=bool) for one in series]
@@ -264,7 +273,9 @@ def go_on(
     with torch.no_grad(), suitable_threads(module.hidden_size):
         for i in range(0, len(one.values), _STREAM_STEPS):
             part = slice(i, i + _STREAM_STEPS)
-            rows, seen = look_back(one.values[part], one.times[part], seen)
+            rows, seen = look_back(
+                one.values[part], one.times[part], seen, fitted.companions
+            )
             batch = torch.from_numpy(rows)[None].to(fitted.net.device)
             found, states = module.advance(batch, states)
             means.append(found.mean[0].cpu().numpy())

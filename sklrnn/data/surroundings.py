@@ -15,10 +15,13 @@ HALF_LIFE = 24
 """Observations after which one counts half in its column's level and scale."""
 
 _ALPHA = 1.0 - 0.5 ** (1.0 / HALF_LIFE)
+_RIDGE = 0.01
+"""Added to the variances, of 1, of the columns that explain another."""
+
 _SMALLEST_SCALE = 0.01
 """Of a column of standard deviation 1: rounding alone is no movement."""
 
-_PER_COLUMN = 6
+_PER_COLUMN = 7
 
 
 class Seen(NamedTuple):
@@ -33,6 +36,8 @@ class Seen(NamedTuple):
     level, square : ndarray
         Moving averages of the observations, and of their squared distance from the
         average before them; NaN where there is none yet.
+    residual : ndarray
+        What the other columns did not explain of the last observation; 0 before it.
     time : float
         Time of the last row, in steps; NaN before the first.
     """
@@ -41,13 +46,15 @@ class Seen(NamedTuple):
     when: np.ndarray
     level: np.ndarray
     square: np.ndarray
+    residual: np.ndarray
     time: float
 
     @classmethod
     def nothing(cls, n_columns: int) -> Seen:
         """Return what is known before the first row."""
         unknown = np.full(n_columns, np.nan)
-        return cls(unknown, unknown, unknown, unknown, np.nan)
+        nothing = np.zeros(n_columns)
+        return cls(unknown, unknown, unknown, unknown, nothing, np.nan)
 
 
 def n_channels(n_columns: int) -> int:
@@ -56,7 +63,10 @@ def n_channels(n_columns: int) -> int:
 
 
 def look_back(
-    values: np.ndarray, times: np.ndarray, seen: Seen | None = None
+    values: np.ndarray,
+    times: np.ndarray,
+    seen: Seen | None = None,
+    companions: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Seen]:
     """Describe every row by itself and what came before it.
 
@@ -68,15 +78,20 @@ def look_back(
         Times of the rows, in steps, increasing; they need not be whole.
     seen : Seen, optional
         What came before the first row; nothing if not given.
+    companions : ndarray of shape (n, n), optional
+        As `find_companions` returns them, of n columns; n may be a part of n_columns,
+        which are then series of n columns each, side by side. No column explains
+        another if not given.
 
     Returns
     -------
-    rows : ndarray of shape (n_steps, 6 * n_columns + 1), float32
+    rows : ndarray of shape (n_steps, 7 * n_columns + 1), float32
         Of every column the last value seen (0 before the first), the mask (1 =
         observed), the time since then in steps (`NEVER` before the first), the level
         and the scale (moving mean and deviation of the observations; 0 and 1 before
-        the first), and the change of the last value since the row before; then the
-        time since the row before, in steps.
+        the first), the change of the last value since the row before, and the last
+        value moved along with its companions since it was seen; then the time since
+        the row before, in steps.
     seen : Seen
         What to go on from.
     """
@@ -96,6 +111,10 @@ def look_back(
     deviation = np.square(values[1:] - level[:-1])
     square = _average(np.concatenate([seen.square[None], deviation]), seen.square)
     step = np.diff(times, prepend=np.nan)
+    explained = _explain(np.nan_to_num(last), companions)
+    residual = np.where(np.isnan(values), 0.0, values - explained)
+    residual[0] = seen.residual
+    residual = np.take_along_axis(residual, at, axis=0)
     change = np.diff(last, axis=0, prepend=last[:1])
     rows = np.concatenate(
         [
@@ -105,23 +124,56 @@ def look_back(
             np.nan_to_num(level),
             np.where(np.isnan(square), 1.0, np.sqrt(square + _SMALLEST_SCALE**2)),
             np.nan_to_num(change),
+            explained + residual,
             np.where(np.isnan(step), 1.0, step)[:, None],
         ],
         axis=1,
         dtype=np.float32,
         casting="same_kind",
     )[1:]
-    after = Seen(last[-1], when[-1], level[-1], square[-1], float(times[-1]))
+    newest = [each[-1] for each in (last, when, level, square, residual)]
+    after = Seen._make([*newest, float(times[-1])])
     return rows, after
 
 
-def look_ahead(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+def look_ahead(
+    values: np.ndarray, times: np.ndarray, companions: np.ndarray | None = None
+) -> np.ndarray:
     """Describe every row by itself and what comes after it, as `look_back` does."""
-    return look_back(values[::-1], -times[::-1])[0][::-1]
+    return look_back(values[::-1], -times[::-1], None, companions)[0][::-1]
+
+
+def find_companions(values: np.ndarray) -> np.ndarray:
+    """Find how far each column is explained by the others of its row.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_steps, n_columns)
+        Standardised, NaN where not observed.
+
+    Returns
+    -------
+    companions : ndarray of shape (n_columns, n_columns)
+        Row c holds the coefficients of the ridge regression of column c on the others;
+        the diagonal is 0. They come from the inverse of the covariance matrix, each
+        entry of which rests on the rows where both columns are observed.
+    """
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0.0)
+    counts = known.T.astype(np.float64) @ known
+    covariance = filled.T @ filled / np.maximum(counts, 1.0)
+    size, axes = np.linalg.eigh(covariance)
+    inverse = (axes / (np.maximum(size, 0.0) + _RIDGE)) @ axes.T
+    companions = -inverse / np.diag(inverse)[:, None]
+    np.fill_diagonal(companions, 0.0)
+    return companions
 
 
 def describe(
-    series: Sequence[tuple[np.ndarray, np.ndarray]], *, both_sides: bool
+    series: Sequence[tuple[np.ndarray, np.ndarray]],
+    *,
+    both_sides: bool,
+    companions: np.ndarray | None = None,
 ) -> list[np.ndarray]:
     """Describe the rows of many series, each by itself and what is around it.
 
@@ -131,6 +183,8 @@ def describe(
         As `look_back` takes them, all with the same columns.
     both_sides : bool
         Whether what comes after a row is described, too, behind what came before it.
+    companions : ndarray of shape (n_columns, n_columns), optional
+        As for `look_back`.
 
     Returns
     -------
@@ -144,9 +198,9 @@ def describe(
     for members in groups.values():
         values = np.concatenate([series[i][0] for i in members], axis=1)
         times = series[members[0]][1]
-        sides = [look_back(values, times)[0]]
+        sides = [look_back(values, times, None, companions)[0]]
         if both_sides:
-            sides.append(look_ahead(values, times))
+            sides.append(look_ahead(values, times, companions))
         apart = [_take_apart(side, len(members)) for side in sides]
         for place, parts in zip(members, zip(*apart, strict=True), strict=True):
             rows[place] = np.concatenate(parts, axis=1)
@@ -161,6 +215,13 @@ def _take_apart(rows: np.ndarray, n_series: int) -> list[np.ndarray]:
         np.concatenate([parts[:, :, i].reshape(len(rows), -1), rows[:, -1:]], axis=1)
         for i in range(n_series)
     ]
+
+
+def _explain(values: np.ndarray, companions: np.ndarray | None) -> np.ndarray:
+    if companions is None:
+        return np.zeros_like(values)
+    series = values.reshape(len(values), -1, len(companions))
+    return (series @ companions.T).reshape(values.shape)
 
 
 def _average(values: np.ndarray, before: np.ndarray) -> np.ndarray:

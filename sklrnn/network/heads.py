@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 _GATE_AT_FIRST = 4.0
+_SHARE_AT_FIRST = -2.0
 _SMALLEST_SPREAD = 1e-3
 _PRECISION_BOUNDS = (1e-3, 1e4)
 
@@ -85,17 +86,19 @@ class Estimate(NamedTuple):
 class ImputationHead(nn.Module):
     r"""Every entry as a mixture of its interpolation and of the network's own estimate.
 
-    With the interpolation b, the local scale s, and u, what a hidden layer makes of the
-    recurrent layers' output h and of their input x:
+    With the interpolation b, the same moved along with the other columns b', the local
+    scale s, and u, what a hidden layer makes of the recurrent layers' output h and of
+    their input x:
 
     .. math::
         u_t &= \mathrm{relu}(W_u [h_t; x_t] + b_u) \\
-        g_t &= \sigma(W_g u_t + b_g) \\
-        \hat x_t &= g_t (b_t + s_t W_b u_t) + (1 - g_t) (W_n u_t + W_x [h_t; x_t] + b_n)
+        g_t &= \sigma(W_g u_t + b_g), \quad k_t = \sigma(W_k u_t + b_k) \\
+        b''_t &= (1 - k_t) b_t + k_t b'_t + s_t (W_b u_t + b_b) \\
+        \hat x_t &= g_t b''_t + (1 - g_t) (W_n u_t + W_x [h_t; x_t] + b_n)
 
-    At first W_b and W_g are 0 and b_g large, so that training begins with the
-    interpolation and departs from it where that pays. The precision of a step is
-    :math:`\lambda_t = \mathrm{softplus}(W_\lambda u_t + b_\lambda)`, bounded.
+    At first W_b, W_k and W_g are 0, b_k is low and b_g high, so that training begins
+    near the interpolation and departs from it where that pays. The precision of a step
+    is :math:`\lambda_t = \mathrm{softplus}(W_\lambda u_t + b_\lambda)`, bounded.
 
     Parameters
     ----------
@@ -111,16 +114,18 @@ class ImputationHead(nn.Module):
         self.to_value = nn.Linear(hidden_size, n_columns)
         self.input_to_value = nn.Linear(read, n_columns, bias=False)
         self.to_correction = nn.Linear(hidden_size, n_columns)
+        self.to_share = nn.Linear(hidden_size, n_columns)
         self.to_gate = nn.Linear(hidden_size, n_columns)
         self.to_spread = nn.Linear(hidden_size, n_columns)
         self.to_precision = nn.Linear(hidden_size, 1)
-        for layer in (self.to_correction, self.to_gate):
+        for layer in (self.to_correction, self.to_share, self.to_gate):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+        nn.init.constant_(self.to_share.bias, _SHARE_AT_FIRST)
         nn.init.constant_(self.to_gate.bias, _GATE_AT_FIRST)
 
     def forward(
-        self, state: Tensor, x: Tensor, start: Tensor, scale: Tensor
+        self, state: Tensor, x: Tensor, start: Tensor, scale: Tensor, moved: Tensor
     ) -> Estimate:
         """Estimate every entry.
 
@@ -132,10 +137,13 @@ class ImputationHead(nn.Module):
             The interpolation.
         scale : Tensor of shape (batch, steps, n_columns)
             The local scale, in the units of `start`.
+        moved : Tensor of shape (batch, steps, n_columns)
+            The interpolation of what other columns do not explain, and what they do.
         """
         read = torch.cat([state, x], dim=-1)
         hidden = torch.relu(self.to_hidden(read))
         gate = torch.sigmoid(self.to_gate(hidden))
+        start = torch.lerp(start, moved, torch.sigmoid(self.to_share(hidden)))
         near = start + scale * self.to_correction(hidden)
         own = self.to_value(hidden) + self.input_to_value(read)
         spread = softplus(self.to_spread(hidden.detach())) + _SMALLEST_SPREAD

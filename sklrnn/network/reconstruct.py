@@ -42,7 +42,8 @@ class Side(NamedTuple):
 
     Attributes
     ----------
-    last, mask, since, level, scale, change : Tensor of shape (batch, steps, n_columns)
+    last, mask, since, level, scale, change, moved : Tensor
+        Of shape (batch, steps, n_columns).
     elapsed : Tensor of shape (batch, steps, 1)
     """
 
@@ -52,12 +53,13 @@ class Side(NamedTuple):
     level: Tensor
     scale: Tensor
     change: Tensor
+    moved: Tensor
     elapsed: Tensor
 
     @classmethod
     def of(cls, rows: Tensor) -> Side:
         """Take rows apart."""
-        return cls._make([*rows[..., :-1].chunk(6, dim=-1), rows[..., -1:]])
+        return cls._make([*rows[..., :-1].chunk(7, dim=-1), rows[..., -1:]])
 
 
 class ReconstructionNetwork(nn.Module):
@@ -129,7 +131,7 @@ class ReconstructionNetwork(nn.Module):
             self.offline_head = ImputationHead(size, self._n_read(offline=True), *shape)
 
     def _n_read(self, *, offline: bool) -> int:
-        return (8 if offline else 6) * self.n_columns + 1
+        return (10 if offline else 8) * self.n_columns + 1
 
     @property
     def phases(self) -> tuple[str | None, ...]:
@@ -246,7 +248,7 @@ class ReconstructionNetwork(nn.Module):
             None at the beginning.
         """
         back = Side.of(rows)
-        own = (back.last, back.scale)
+        own = (back.last, back.scale, back.moved)
         x, read = self._inputs(back, None, own)
         outputs, states = self.encoder.sequence(x, states)
         return self.head(outputs, read, *own), states
@@ -256,7 +258,9 @@ class ReconstructionNetwork(nn.Module):
     ) -> tuple[Tensor, list[State], Estimate]:
         back, ahead = self._sides(rows)
         offline = self.direction == "coupled"
-        between = _between(back, ahead) if offline else (back.last, back.scale)
+        between = (
+            _between(back, ahead) if offline else (back.last, back.scale, back.moved)
+        )
         x, read = self._inputs(back, ahead if offline else None, between)
         targets = torch.where(back.mask > 0, back.last, torch.nan)
         outputs, states = self.encoder.sequence(
@@ -270,7 +274,7 @@ class ReconstructionNetwork(nn.Module):
         """Read from the end; outputs and estimates are aligned in time."""
         _, ahead = self._sides(rows)
         assert ahead is not None and self.teacher is not None
-        own = (ahead.last, ahead.scale)
+        own = (ahead.last, ahead.scale, ahead.moved)
         x, read = self._inputs(ahead, None, own)
         targets = torch.where(ahead.mask > 0, ahead.last, torch.nan)
         outputs, _ = self.teacher.sequence(
@@ -303,10 +307,10 @@ class ReconstructionNetwork(nn.Module):
         return Side.of(back), Side.of(ahead)
 
     def _inputs(
-        self, back: Side, ahead: Side | None, between: tuple[Tensor, Tensor]
+        self, back: Side, ahead: Side | None, between: tuple[Tensor, Tensor, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Return what the recurrent layers read, and what the head reads beside it."""
-        start, scale = between
+        start, scale, moved = between
         since = scale_gap(back.since)
         if ahead is None:
             level, change, gaps = back.level, [back.change / scale], [since]
@@ -317,10 +321,11 @@ class ReconstructionNetwork(nn.Module):
             change = [torch.cat([edge, step], 1) / scale]
             change += [torch.cat([step, edge], 1) / scale]
             gaps = [since, scale_gap(ahead.since)]
-        local = [(start - level) / scale, *change]
+        away = moved - start
+        local = [(start - level) / scale, *change, away / scale]
         local = [part.clamp(-_LARGEST_INPUT, _LARGEST_INPUT) for part in local]
         elapsed = scale_gap(back.elapsed)
-        read = [start, back.mask, *gaps, *local, 0.5 * scale.log(), elapsed]
+        read = [start, away, back.mask, *gaps, *local, 0.5 * scale.log(), elapsed]
         x = torch.cat(read, dim=-1)
         if not self.plain:
             return x, x
@@ -341,12 +346,13 @@ def scale_gap(gap: Tensor) -> Tensor:
     return torch.log1p(gap.clamp(max=GAP_CAP)) / math.log1p(GAP_CAP)
 
 
-def _between(back: Side, ahead: Side | None) -> tuple[Tensor, Tensor]:
-    """Return the linear interpolation in time, and the local scale."""
+def _between(back: Side, ahead: Side | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Interpolate linearly in time, alone and with companions; the local scale."""
     assert ahead is not None
     weight = back.since / (back.since + ahead.since).clamp(min=_SMALLEST_TIME)
     scale = _either(back, ahead, back.scale.square(), ahead.scale.square()).sqrt()
-    return torch.lerp(back.last, ahead.last, weight), scale
+    start = torch.lerp(back.last, ahead.last, weight)
+    return start, scale, torch.lerp(back.moved, ahead.moved, weight)
 
 
 def _either(back: Side, ahead: Side, before: Tensor, after: Tensor) -> Tensor:
