@@ -13,9 +13,10 @@ network.
 All methods see the last part alone, with what was removed missing, and learn once for
 all patterns, from the first part. RNNImputer() is given the second part too, as the
 validation part, which chooses the epoch (and is learned from with ``refit=True``). The
-settings of the other methods were chosen on the second part. The defaults of
-RNNImputer were not blind: the loss, the rate of absence and the length of the training
-were settled in trials that showed the errors on the last part, too.
+lags, rounds and neighbours of scikit-learn's imputers were chosen on the second part;
+the other networks were not tuned. The defaults of RNNImputer were not blind: the loss,
+the rate of absence and the length of the training were settled in trials that showed
+the errors on the last part, too.
 """
 
 import os
