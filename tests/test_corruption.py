@@ -15,7 +15,12 @@ from sklrnn.data.absence import AbsenceDiffusion
 from sklrnn.data.surroundings import describe
 
 LENGTH, N_COLUMNS = 12, 2
-SHAPE = {"window_length": LENGTH, "both_sides": True, "device": "cpu"}
+SHAPE = {
+    "window_length": LENGTH,
+    "both_sides": True,
+    "device": "cpu",
+    "companions": None,
+}
 
 
 def absence(pattern="mixed", rate=0.5):

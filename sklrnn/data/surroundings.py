@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from sklrnn.data.gaps import fill_forward
+
 NEVER = 1e9
 """Time since last seen, in steps, of what was never seen."""
 
@@ -17,6 +19,9 @@ HALF_LIFE = 24
 _ALPHA = 1.0 - 0.5 ** (1.0 / HALF_LIFE)
 _RIDGE = 0.01
 """Added to the variances, of 1, of the columns that explain another."""
+
+_COMPANION_WORK = 5e9
+"""Multiplications that finding companions takes at most, by leaving rows out."""
 
 _SMALLEST_SCALE = 0.01
 """Of a column of standard deviation 1: rounding alone is no movement."""
@@ -154,18 +159,23 @@ def find_companions(values: np.ndarray) -> np.ndarray:
     Returns
     -------
     companions : ndarray of shape (n_columns, n_columns)
-        Row c holds the coefficients of the ridge regression of column c on the others;
-        the diagonal is 0. They come from the inverse of the covariance matrix, each
-        entry of which rests on the rows where both columns are observed.
+        Row c holds the coefficients of the ridge regression of column c, where it is
+        observed, on the last values of the others; the diagonal is 0.
     """
-    known = ~np.isnan(values)
-    filled = np.where(known, values, 0.0)
-    counts = known.T.astype(np.float64) @ known
-    covariance = filled.T @ filled / np.maximum(counts, 1.0)
-    size, axes = np.linalg.eigh(covariance)
-    inverse = (axes / (np.maximum(size, 0.0) + _RIDGE)) @ axes.T
-    companions = -inverse / np.diag(inverse)[:, None]
-    np.fill_diagonal(companions, 0.0)
+    n_steps, n_columns = values.shape
+    companions = np.zeros((n_columns, n_columns))
+    thinned = max(int(n_steps * n_columns**3 / _COMPANION_WORK), 1)
+    filled, mask, _ = fill_forward(values)
+    filled, mask = filled[::thinned], mask[::thinned]
+    for column in range(n_columns):
+        known = mask[:, column]
+        others = np.arange(n_columns) != column
+        if known.sum() < 2 * n_columns or n_columns == 1:
+            continue
+        centered = filled[known] - filled[known].mean(axis=0)
+        product = centered.T @ centered / len(centered)
+        gram = product[np.ix_(others, others)] + _RIDGE * np.eye(n_columns - 1)
+        companions[column, others] = np.linalg.solve(gram, product[others, column])
     return companions
 
 

@@ -5,6 +5,7 @@ from sklrnn.data.surroundings import (
     HALF_LIFE,
     NEVER,
     describe,
+    find_companions,
     look_ahead,
     look_back,
     n_channels,
@@ -20,11 +21,15 @@ def table(n_steps=60, n_columns=3, seed=0, share=0.4):
     return values, np.cumsum(rng.choice([0.25, 1.0, 1.0, 7.5], size=n_steps)) + 100
 
 
-def by_hand(values, times):
+# Each column but the last is explained by others.
+COMPANIONS = np.array([[0.0, 0.5, -0.2], [1.5, 0.0, 0.0], [0.0, 0.0, 0.0]])
+
+
+def by_hand(values, times, companions):
     """Describe rows with a loop over every entry."""
     n_steps, n_columns = values.shape
     forget = 0.5 ** (1 / HALF_LIFE)
-    channels = np.zeros((6, n_steps, n_columns))
+    channels = np.zeros((7, n_steps, n_columns))
     for c in range(n_columns):
         last, when, level, square = 0.0, None, None, None
         for t in range(n_steps):
@@ -48,7 +53,15 @@ def by_hand(values, times):
                 0.0 if level is None else level,
                 1.0 if square is None else np.sqrt(square + 0.01**2),
                 last - before if known else 0.0,
+                0.0,
             )
+    for t in range(n_steps):
+        explained = companions @ channels[0, t]
+        if t == 0:
+            residual = np.zeros(n_columns)
+        known = channels[1, t] > 0
+        residual = np.where(known, channels[0, t] - explained, residual)
+        channels[6, t] = explained + residual
     elapsed = np.r_[1.0, np.diff(times)][:, None]
     return np.concatenate([*channels, elapsed], axis=1)
 
@@ -56,18 +69,52 @@ def by_hand(values, times):
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.95, 1.0])
 def test_look_back_equals_a_loop(share):
     values, times = table(share=share)
-    rows, _ = look_back(values, times)
+    rows, _ = look_back(values, times, companions=COMPANIONS)
     assert rows.shape == (60, n_channels(3)) and rows.dtype == np.float32
-    np.testing.assert_allclose(rows, by_hand(values, times), rtol=1e-5, atol=1e-6)
+    expected = by_hand(values, times, COMPANIONS)
+    np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_without_companions_the_last_value_stays_where_it_was():
+    values, times = table()
+    rows, _ = look_back(values, times)
+    np.testing.assert_allclose(rows[:, 18:21], rows[:, :3], rtol=1e-6)
+
+
+def test_companions_are_ridge_coefficients():
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=5000)
+    values = np.stack([common, 0.6 * common + 0.8 * rng.normal(size=5000)], axis=1)
+    values = np.concatenate([values, rng.normal(size=(5000, 1))], axis=1)
+    values = (values - values.mean(axis=0)) / values.std(axis=0)
+    found = find_companions(values)
+    assert (np.diag(found) == 0).all()
+    for c in range(3):
+        others = np.delete(values, c, axis=1)
+        gram = others.T @ others / 5000 + 0.01 * np.eye(2)
+        ridge = np.linalg.solve(gram, others.T @ values[:, c] / 5000)
+        np.testing.assert_allclose(np.delete(found[c], c), ridge, atol=1e-6)
+
+
+def test_companions_of_a_table_with_gaps():
+    rng = np.random.default_rng(0)
+    values = np.repeat(rng.normal(size=(500, 1)).cumsum(axis=0) / 10, 3, axis=1)
+    values[:250, 0] = values[250:, 1] = np.nan  # never seen together
+    values[rng.random(values.shape) < 0.2] = np.nan
+    found = find_companions(values)
+    assert abs(found[0, 1]) < 0.3 and found[0, 2] > 0.7
+    assert (find_companions(values[:, :1]) == 0).all()
+    assert (find_companions(np.full((9, 3), np.nan)) == 0).all()
 
 
 @pytest.mark.parametrize("pieces", [[1] * 60, [7, 1, 2, 50], [59, 1]])
 def test_rows_in_pieces_equal_rows_at_once(pieces):
     values, times = table()
-    whole, seen_at_once = look_back(values, times)
+    whole, seen_at_once = look_back(values, times, companions=COMPANIONS)
     parts, seen, at = [], None, 0
     for n in pieces:
-        rows, seen = look_back(values[at : at + n], times[at : at + n], seen)
+        part = slice(at, at + n)
+        rows, seen = look_back(values[part], times[part], seen, COMPANIONS)
         parts.append(rows)
         at += n
     np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-5, atol=1e-6)
@@ -112,11 +159,11 @@ def test_many_series_together_equal_one_by_one(both_sides):
     series = [table(n, seed=n) for n in (30, 12, 30, 1)]
     # Two more on the times of others, one of them at another origin.
     series += [(series[0][0] + 1, series[0][1]), (series[1][0] * 2, series[1][1] + 64)]
-    together = describe(series, both_sides=both_sides)
+    together = describe(series, both_sides=both_sides, companions=COMPANIONS)
     for (values, times), rows in zip(series, together, strict=True):
-        sides = [look_back(values, times)[0]]
+        sides = [look_back(values, times, companions=COMPANIONS)[0]]
         if both_sides:
-            sides.append(look_ahead(values, times))
+            sides.append(look_ahead(values, times, COMPANIONS))
         np.testing.assert_allclose(rows, np.concatenate(sides, axis=1), rtol=1e-6)
 
 

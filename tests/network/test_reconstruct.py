@@ -56,7 +56,9 @@ def rows(values, mask, direction):
         (np.where(m, v, np.nan), np.arange(len(v)) * 1.0)
         for v, m in zip(values, mask, strict=True)
     ]
-    read = describe(seen, both_sides=direction != "forward")
+    companions = 0.5 * (1 - np.eye(N_COLUMNS))
+    both_sides = direction != "forward"
+    read = describe(seen, both_sides=both_sides, companions=companions)
     return torch.from_numpy(np.stack(read))
 
 
