@@ -41,6 +41,12 @@ _STREAM_STEPS = 4096
 _FEWEST_RESIDUALS = 20
 """A column with fewer takes those of all columns."""
 
+_DISTANCES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Steps to the nearest observation at which spreads are widened apart."""
+
+_WIDENED = 0.9
+_LEAST_WIDENING = 0.01
+
 
 class FittedImputer(NamedTuple):
     """A trained network with all that using it takes.
@@ -53,8 +59,11 @@ class FittedImputer(NamedTuple):
     window_length, batch_size, max_epochs : int
     companions : ndarray of shape (n_columns, n_columns)
         How columns explain each other: see `sklrnn.data.surroundings`.
+    widening : ndarray of shape (n_classes,)
+        Factors of the spread that the network expects, by the distance of an entry
+        from what was observed.
     residuals : ResidualQuantiles
-        Of every column, in units of the spread that the network expects.
+        Of every column, in units of the spread so widened.
     errors : ndarray of shape (n_columns,)
         Mean absolute error on the validation part, standardised; NaN where nothing
         was scored.
@@ -66,6 +75,7 @@ class FittedImputer(NamedTuple):
     batch_size: int
     max_epochs: int
     companions: np.ndarray
+    widening: np.ndarray
     residuals: ResidualQuantiles
     errors: np.ndarray
 
@@ -178,7 +188,7 @@ def learn(
         epoch_size=epoch_size,
         patience=params.patience,
     )
-    residuals, errors = _calibrate(net, scored)
+    widening, residuals, errors = _calibrate(net, scored)
     if params.refit and held:
         if params.patience is not None:
             phases = {name: best_epoch(rows) for name, rows in histories.items()}
@@ -192,6 +202,7 @@ def learn(
         batch_size=batch_size,
         max_epochs=max_epochs,
         companions=companions,
+        widening=widening,
         residuals=residuals,
         errors=errors,
     )
@@ -232,9 +243,10 @@ def estimate(
         np.concatenate([t.high for t in tiles]),
     )
     means, spreads = [], []
-    for found, _, counts in _run(fitted.net, windows):
+    for found, _, counts, distance in _run(fitted.net, windows):
         means.append(found.mean[counts].cpu().numpy())
-        spreads.append(found.spread[counts].cpu().numpy())
+        wide = fitted.widening[_class_of(distance[counts]).cpu().numpy()]
+        spreads.append(found.spread[counts].cpu().numpy() * wide)
     borders = np.cumsum([len(one.values) for one in series])[:-1]
     # The middles of the windows follow one another without gap or overlap.
     parts = (np.split(np.concatenate(a), borders) for a in (means, spreads))
@@ -279,15 +291,19 @@ def go_on(
             batch = torch.from_numpy(rows)[None].to(fitted.net.device)
             found, states = module.advance(batch, states)
             means.append(found.mean[0].cpu().numpy())
-            spreads.append(found.spread[0].cpu().numpy())
+            wide = fitted.widening[_class_of(module.distance(batch[0])).cpu().numpy()]
+            spreads.append(found.spread[0].cpu().numpy() * wide)
     assert seen is not None
     return np.concatenate(means), np.concatenate(spreads), Stream(seen, states)
 
 
 def _run(
     net: SequenceNet, windows: GapWindows
-) -> Iterator[tuple[Estimate, tuple, Tensor]]:
-    """Run a network over windows: estimates, what is scored, the steps that count."""
+) -> Iterator[tuple[Estimate, tuple, Tensor, Tensor]]:
+    """Run a network over windows.
+
+    Yields estimates, what is scored, the steps that count, and the distances.
+    """
     module: Any = net.module_.eval()
     size = evaluation_batch(windows.window_length)
     with torch.no_grad(), suitable_threads(module.hidden_size):
@@ -296,33 +312,66 @@ def _run(
             counts = (windows.steps >= windows.low[index]) & (
                 windows.steps < windows.high[index]
             )
-            yield module(**inputs), scored, counts[..., 0]
+            distance = module.distance(inputs["rows"])
+            yield module(**inputs), scored, counts[..., 0], distance
 
 
 def _calibrate(
     net: SequenceNet, windows: GapWindows
-) -> tuple[ResidualQuantiles, np.ndarray]:
-    """Collect what the network misses of the removed entries."""
-    relative, missed = [], []
-    for found, (target, removed), _ in _run(net, windows):
+) -> tuple[np.ndarray, ResidualQuantiles, np.ndarray]:
+    """Collect what the network misses of the removed entries.
+
+    Returns
+    -------
+    widening : ndarray of shape (n_classes,)
+        For the spread, by the distance from what was observed.
+    residuals : ResidualQuantiles
+        In units of the spread so widened.
+    errors : ndarray of shape (n_columns,)
+        Mean absolute errors; NaN where nothing was scored.
+    """
+    relative, missed, classes = [], [], []
+    for found, (target, removed), _, distance in _run(net, windows):
         step = removed.any(dim=-1)
         error = torch.where(removed, target - found.mean, torch.nan)[step]
         missed.append(error.abs().cpu().numpy())
         relative.append((error / found.spread[step]).cpu().numpy())
+        classes.append(_class_of(distance[step]).cpu().numpy())
     known, errors = np.concatenate(relative), np.concatenate(missed)
+    widening = _widen(known, np.concatenate(classes))
+    known = known / widening[np.concatenate(classes)]
+    counts = (~np.isnan(known)).sum(axis=0)
     pooled = known[~np.isnan(known)]
-    few = (~np.isnan(known)).sum(axis=0) < _FEWEST_RESIDUALS
-    table = np.full(
-        (max(len(known), len(pooled) if few.any() else 0), len(few)), np.nan
-    )
+    few = counts < _FEWEST_RESIDUALS
+    n_rows = max(len(known), len(pooled)) if few.any() else len(known)
+    table = np.full((n_rows, len(few)), np.nan)
     table[: len(known)] = known
     if few.any():
         table[: len(pooled), few] = pooled[:, None]
     table = table[~np.isnan(table).all(axis=1)]
-    count = (~np.isnan(errors)).sum(axis=0)
-    total = np.nansum(errors, axis=0)
     with np.errstate(invalid="ignore"):
-        return ResidualQuantiles(table[:, None]), total / np.where(count, count, np.nan)
+        mean = np.nansum(errors, axis=0) / np.where(counts, counts, np.nan)
+    return widening, ResidualQuantiles(table[:, None]), mean
+
+
+def _widen(relative: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return by how much the errors of each class exceed what is usual for all."""
+    known = ~np.isnan(relative)
+    size, classes = np.abs(relative[known]), classes[known]
+    widening = np.ones(len(_DISTANCES) + 1)
+    usual = np.quantile(size, _WIDENED)
+    for number in range(len(widening)):
+        inside = size[classes == number]
+        if number:  # too few to tell: as in the class before
+            widening[number] = widening[number - 1]
+        if len(inside) >= _FEWEST_RESIDUALS and usual > 0:
+            widening[number] = np.quantile(inside, _WIDENED) / usual
+    return np.maximum(widening, _LEAST_WIDENING)
+
+
+def _class_of(distance: Tensor) -> Tensor:
+    borders = torch.tensor(_DISTANCES, device=distance.device)
+    return torch.bucketize(distance.contiguous(), borders)
 
 
 def _validation_start(observed: np.ndarray, fraction: float | None) -> int:

@@ -235,6 +235,14 @@ class ReconstructionNetwork(nn.Module):
         behind, _ = self._look_ahead(rows, lengths)
         return self._fuse(rows, states, behind)
 
+    def distance(self, rows: Tensor) -> Tensor:
+        """Return the time from every entry to the nearest that is read, in steps."""
+        n_side = 7 * self.n_columns + 1
+        back = Side.of(rows[..., :n_side])
+        if rows.shape[-1] == n_side:
+            return back.since
+        return torch.minimum(back.since, Side.of(rows[..., n_side:]).since)
+
     def advance(
         self, rows: Tensor, states: list[State] | None
     ) -> tuple[Estimate, list[State]]:
