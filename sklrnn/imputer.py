@@ -191,7 +191,8 @@ class RNNImputer(TransformerConvention, BaseTransformer):
     Notes
     -----
     Every fill is a mixture of an interpolation, which is linear in time (with
-    "forward", the last value seen), and of the network's own estimate; the weight is
+    "forward", the last value seen), of the same moved along with the other columns, by
+    a ridge regression on them, and of the network's own estimate; the weights are
     learned, per value (see `sklrnn.network.heads.ImputationHead`). The network reads
     values, mask, and the time since last and until next seen. Time is that of the
     index, if it holds timestamps: rows need not be equally spaced.
