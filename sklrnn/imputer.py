@@ -496,7 +496,8 @@ class RNNImputer(TransformerConvention, BaseTransformer):
             Indexed like X; columns are (column, coverage, "lower" or "upper"), as of
             sktime's ``predict_interval``. Where a value was observed both bounds are
             it. The interval lies between quantiles of the errors on the validation
-            part, in units of the spread that the network expects (split-conformal).
+            part (split-conformal), in units of the spread that the network expects,
+            which is widened with the distance from what was observed as errors are.
 
         Raises
         ------
