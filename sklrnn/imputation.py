@@ -45,7 +45,8 @@ _DISTANCES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Steps to the nearest observation at which spreads are widened apart."""
 
 _WIDENED = 0.9
-_LEAST_WIDENING = 0.01
+_LEAST_WIDENING = 1.0
+"""Spreads are not narrowed: what comes later is rarely easier than validation."""
 
 
 class FittedImputer(NamedTuple):
