@@ -439,8 +439,11 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         mean, spread = np.zeros(X.shape), np.zeros(X.shape)
         mean[at] = np.concatenate([each for each, _ in found])
         spread[at] = np.concatenate([each for _, each in found])
-        # A column that was empty in `fit` has center 0.
-        return mean * self._scale + self._center, spread * self._scale
+        with np.errstate(over="ignore"):
+            # A column that was empty in `fit` has center 0.
+            mean, spread = mean * self._scale + self._center, spread * self._scale
+        largest = np.finfo(np.float64).max
+        return np.clip(mean, -largest, largest), np.minimum(spread, largest)
 
     def _merge(self, X, mean):
         """Put estimates where X has no value."""

@@ -10,7 +10,9 @@ from torch.nn.functional import softplus
 
 _GATE_AT_FIRST = 4.0
 _SHARE_AT_FIRST = -2.0
-_SMALLEST_SPREAD = 1e-3
+_SPREAD_BOUNDS = (-7.0, 7.0)
+"""Of the logarithm of the spread, in units of the local scale."""
+
 _PRECISION_BOUNDS = (1e-3, 1e4)
 
 
@@ -116,6 +118,7 @@ class ImputationHead(nn.Module):
         self.to_correction = nn.Linear(hidden_size, n_columns)
         self.to_share = nn.Linear(hidden_size, n_columns)
         self.to_gate = nn.Linear(hidden_size, n_columns)
+        self.to_spread_hidden = nn.Linear(read, hidden_size)
         self.to_spread = nn.Linear(hidden_size, n_columns)
         self.to_precision = nn.Linear(hidden_size, 1)
         for layer in (self.to_correction, self.to_share, self.to_gate):
@@ -146,6 +149,7 @@ class ImputationHead(nn.Module):
         start = torch.lerp(start, moved, torch.sigmoid(self.to_share(hidden)))
         near = start + scale * self.to_correction(hidden)
         own = self.to_value(hidden) + self.input_to_value(read)
-        spread = softplus(self.to_spread(hidden.detach())) + _SMALLEST_SPREAD
+        doubt = torch.relu(self.to_spread_hidden(read.detach()))
+        spread = self.to_spread(doubt).clamp(*_SPREAD_BOUNDS).exp()
         precision = softplus(self.to_precision(hidden)).clamp(*_PRECISION_BOUNDS)
         return Estimate(torch.lerp(own, near, gate), scale * spread, precision, gate)
