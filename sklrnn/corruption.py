@@ -148,8 +148,31 @@ class GapWindows(Windows):
         inputs = {"rows": rows}
         if self.lengths is not None:
             inputs["lengths"] = self.lengths[index]
-        counts = (self.steps >= self.low[index]) & (self.steps < self.high[index])
-        return inputs, (target, (removed > 0) & counts)
+        return inputs, (target, (removed > 0) & self.counting(index))
+
+    def counting(self, index: Tensor) -> Tensor:
+        """Tell which steps of windows count: bool, of shape (batch, steps, 1)."""
+        return (self.steps >= self.low[index]) & (self.steps < self.high[index])
+
+    def cover(
+        self,
+        series: list[TimedSeries],
+        removed: list[np.ndarray],
+        tiles: list[Tiles],
+    ) -> None:
+        """Take in series with entries removed, and choose the windows of tiles."""
+        firsts = self.hold(series, removed)
+        lengths = [
+            np.full(len(where.starts), min(len(one.values), self.window_length))
+            for where, one in zip(tiles, series, strict=True)
+        ]
+        starts = [where.starts + n for where, n in zip(tiles, firsts, strict=True)]
+        self.choose(
+            np.concatenate(starts),
+            np.concatenate(lengths),
+            np.concatenate([where.low for where in tiles]),
+            np.concatenate([where.high for where in tiles]),
+        )
 
 
 class TrainingWindows(GapWindows):
@@ -261,32 +284,18 @@ def validation_windows(
     length = shape["window_length"]
     rng = np.random.default_rng(seed)
     kept, removed, tiles = [], [], []
-    parts = [
-        TimedSeries(*(a[split:] for a in one))
-        for one, split in zip(series, splits, strict=True)
-    ]
+    parts = [rows_of(one, split) for one, split in zip(series, splits, strict=True)]
     gone = remove(parts, absence, length, 1.0, rng)
     for one, split, new in zip(series, splits, gone, strict=True):
         if not new.any():
             continue
         begin = max(split - length, 0)
-        kept.append(_rows(one, begin))
+        kept.append(rows_of(one, begin))
         removed.append(np.pad(new, ((split - begin, 0), (0, 0))))
         where = _last_steps(removed[-1], length) if last_step else None
         tiles.append(where or tile(len(removed[-1]), length))
     windows = GapWindows(n_columns=series[0].values.shape[1], **shape)
-    firsts = windows.hold(kept, removed)
-    lengths = [
-        np.full(len(t.starts), min(len(g), length))
-        for t, g in zip(tiles, removed, strict=True)
-    ]
-    starts = [t.starts + first for t, first in zip(tiles, firsts, strict=True)]
-    windows.choose(
-        np.concatenate(starts),
-        np.concatenate(lengths),
-        np.concatenate([t.low for t in tiles]),
-        np.concatenate([t.high for t in tiles]),
-    )
+    windows.cover(kept, removed, tiles)
     return windows
 
 
@@ -322,7 +331,8 @@ def _last_steps(removed: np.ndarray, window_length: int) -> Tiles | None:
     return Tiles(ends - length, low, low + 1)
 
 
-def _rows(one: TimedSeries, begin: int, end: int | None = None) -> TimedSeries:
+def rows_of(one: TimedSeries, begin: int, end: int | None = None) -> TimedSeries:
+    """Return a stretch of a series."""
     return TimedSeries(one.values[begin:end], one.times[begin:end])
 
 
@@ -331,7 +341,7 @@ def _cut(series: list[TimedSeries], n_steps: int) -> list[TimedSeries]:
     if sum(len(one.values) for one in series) <= _EPOCH_ROWS:
         return series
     return [
-        _rows(one, i, i + n_steps)
+        rows_of(one, i, i + n_steps)
         for one in series
         for i in range(0, len(one.values), n_steps)
     ]

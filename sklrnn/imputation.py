@@ -22,11 +22,13 @@ from sklrnn.corruption import (
     GapWindows,
     TimedSeries,
     TrainingWindows,
+    rows_of,
     tile,
     validation_windows,
 )
 from sklrnn.data.absence import AbsenceDiffusion, find_joint_gaps
 from sklrnn.data.surroundings import Seen, find_companions, look_back
+from sklrnn.data.windows import validation_start
 from sklrnn.memory import reused_memory
 from sklrnn.network.heads import Estimate
 from sklrnn.network.reconstruct import LOSSES, ReconstructionNetwork
@@ -114,11 +116,8 @@ def learn(
     if start is not None:
         window_length = start.window_length
     observed = [~np.isnan(one.values) for one in series]
-    splits = [_validation_start(m, params.validation_fraction) for m in observed]
-    older = [
-        TimedSeries(one.values[:split], one.times[:split])
-        for one, split in zip(series, splits, strict=True)
-    ]
+    splits = [validation_start(m, params.validation_fraction) for m in observed]
+    older = [rows_of(one, 0, split) for one, split in zip(series, splits, strict=True)]
     companions = find_companions(np.concatenate([one.values for one in older]))
     if start is not None:
         companions = start.companions
@@ -230,19 +229,8 @@ def estimate(
         device=fitted.net.device,
     )
     nothing = [np.zeros(one.values.shape, dtype=bool) for one in series]
-    firsts = windows.hold(series, nothing)
     tiles = [tile(len(one.values), fitted.window_length) for one in series]
-    windows.choose(
-        np.concatenate([t.starts + n for t, n in zip(tiles, firsts, strict=True)]),
-        np.concatenate(
-            [
-                np.full(len(t.starts), min(len(one.values), fitted.window_length))
-                for t, one in zip(tiles, series, strict=True)
-            ]
-        ),
-        np.concatenate([t.low for t in tiles]),
-        np.concatenate([t.high for t in tiles]),
-    )
+    windows.cover(series, nothing, tiles)
     means, spreads = [], []
     for found, _, counts, distance in _run(fitted.net, windows):
         means.append(found.mean[counts].cpu().numpy())
@@ -310,9 +298,7 @@ def _run(
     with torch.no_grad(), suitable_threads(module.hidden_size):
         for index in torch.arange(len(windows), device=net.device).split(size):
             inputs, scored = windows.gather(index)
-            counts = (windows.steps >= windows.low[index]) & (
-                windows.steps < windows.high[index]
-            )
+            counts = windows.counting(index)
             distance = module.distance(inputs["rows"])
             yield module(**inputs), scored, counts[..., 0], distance
 
@@ -373,12 +359,3 @@ def _widen(relative: np.ndarray, classes: np.ndarray) -> np.ndarray:
 def _class_of(distance: Tensor) -> Tensor:
     borders = torch.tensor(_DISTANCES, device=distance.device)
     return torch.bucketize(distance.contiguous(), borders)
-
-
-def _validation_start(observed: np.ndarray, fraction: float | None) -> int:
-    """Return the first row of the validation part; the end if there is none."""
-    rows = np.flatnonzero(observed.any(axis=1))
-    if not fraction or len(rows) < 4:
-        return len(observed)
-    n_held = max(1, min(round(fraction * len(rows)), len(rows) - 2))
-    return int(rows[-n_held])

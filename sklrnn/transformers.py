@@ -101,7 +101,7 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
             return self._admit_series(X, reset)
         if isinstance(X, pd.DataFrame) and not _is_nested(X):
             return self._admit_frame(X, reset)
-        if is_sktime_container(X):
+        if _is_panel(X):
             _check_cells(X)
             self._set_width(_width(X), reset)
             return X, lambda data, fill=True: data
@@ -178,12 +178,10 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
         return hash(type(self))
 
 
-def is_sktime_container(X: Any) -> bool:
-    """Tell whether X is a series, panel or hierarchy, not a scikit-learn table."""
-    if isinstance(X, pd.Series):
-        return True
+def _is_panel(X: Any) -> bool:
+    """Tell whether X is a panel of sktime's that is no frame of numbers."""
     if isinstance(X, pd.DataFrame):
-        return isinstance(X.index, pd.MultiIndex) or _is_nested(X)
+        return _is_nested(X)
     if isinstance(X, np.ndarray):
         return X.ndim == 3
     return isinstance(X, list) and len(X) > 0 and isinstance(X[0], pd.DataFrame)

@@ -62,11 +62,6 @@ class Seen(NamedTuple):
         return cls(unknown, unknown, unknown, unknown, nothing, np.nan)
 
 
-def n_channels(n_columns: int) -> int:
-    """Return the number of channels of the rows of `look_back`."""
-    return _PER_COLUMN * n_columns + 1
-
-
 def look_back(
     values: np.ndarray,
     times: np.ndarray,

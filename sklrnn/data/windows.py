@@ -123,7 +123,8 @@ def split_windows(
             observed[first : first + one.end] = seen
     parts: dict[str, list[np.ndarray]] = {"train": [], "valid": []}
     for one, first in zip(series, firsts, strict=True):
-        split = _validation_start(one, validation_fraction)
+        seen = ~np.isnan(one.values[: one.end, : one.n_targets])
+        split = validation_start(seen, validation_fraction)
         begin = min(window_length, max(split // 2, 1)) - 1
         for name, low, high in (
             ("train", begin, split),
@@ -203,11 +204,17 @@ def _worth_scoring(one: GridSeries, last_seen: np.ndarray, horizon: int) -> np.n
     return kept if len(kept) else last_seen
 
 
-def _validation_start(one: GridSeries, fraction: float | None) -> int:
-    """Return the first row of the validation part; the end if there is none."""
-    observed = ~np.isnan(one.values[: one.end, : one.n_targets]).all(axis=1)
-    rows = np.flatnonzero(observed)
+def validation_start(observed: np.ndarray, fraction: float | None) -> int:
+    """Return the first row of the validation part; the end if there is none.
+
+    Parameters
+    ----------
+    observed : ndarray of shape (n_steps, n_columns), bool
+    fraction : float or None
+        Share of the rows with a value that belongs to it.
+    """
+    rows = np.flatnonzero(observed.any(axis=1))
     if not fraction or len(rows) < 4:
-        return one.end
+        return len(observed)
     n_held = max(1, min(round(fraction * len(rows)), len(rows) - 2))
     return int(rows[-n_held])

@@ -75,7 +75,7 @@ class LaplaceNLL(nn.Module):
     where sg stops the gradient. With beta 0 this is the likelihood, under which an
     error counts in units of what is expected of the entry; with beta 1 every error
     counts alike, as in the mean absolute error (the beta-NLL of Seitzer et al. 2022,
-    equation 5, for the Laplace distribution).
+    with the Laplace distribution for the normal one).
 
     Parameters
     ----------

@@ -17,14 +17,12 @@ from sklrnn.network.assemble import (
     other_draws,
 )
 from sklrnn.network.cells.base import State, takes
+from sklrnn.network.cells.grud import GAP_CAP
 from sklrnn.network.decoupled import matching_share
 from sklrnn.network.heads import Estimate, ImputationHead
 from sklrnn.network.layers import RecurrentLayers
 from sklrnn.network.losses import GaussianNLL, LaplaceNLL, MaskedMSE
 from sklrnn.network.padding import reverse, valid_steps
-
-GAP_CAP = 1000
-"""Longest gap that the recurrent layers tell apart, in steps, as cells know it."""
 
 NEVER = 1e9
 """Time since last seen of what was never seen; `sklrnn.data.surroundings` sets it."""

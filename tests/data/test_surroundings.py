@@ -8,7 +8,6 @@ from sklrnn.data.surroundings import (
     find_companions,
     look_ahead,
     look_back,
-    n_channels,
 )
 
 
@@ -70,7 +69,7 @@ def by_hand(values, times, companions):
 def test_look_back_equals_a_loop(share):
     values, times = table(share=share)
     rows, _ = look_back(values, times, companions=COMPANIONS)
-    assert rows.shape == (60, n_channels(3)) and rows.dtype == np.float32
+    assert rows.shape == (60, 7 * 3 + 1) and rows.dtype == np.float32
     expected = by_hand(values, times, COMPANIONS)
     np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-5)
 
