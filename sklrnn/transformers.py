@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
 from sktime.exceptions import NotFittedError as SktimeNotFittedError
 
-from sklrnn.data.timegrid import check_order
+from sklrnn.data.frames import as_numbers, column_numbers, put_fills
 
 
 class _NotFitted(NotFittedError, SktimeNotFittedError):
@@ -123,10 +123,10 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
                 f"(shape={X.shape}) while a minimum of 1 is required."
             )
         validate_data(self, X, reset=reset, skip_check_array=True)
-        frame = _as_numbers(X)
+        frame = as_numbers(X)
 
         def restore(data: pd.DataFrame, fill: bool = True) -> pd.DataFrame:
-            return _as_before(X, data) if fill else data.set_axis(X.index, axis=0)
+            return put_fills(X, data) if fill else data.set_axis(X.index, axis=0)
 
         return frame, restore
 
@@ -135,12 +135,12 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
         table = X.to_frame()
 
         def restore(data: pd.DataFrame, fill: bool = True) -> pd.Series:
-            result = _as_before(table, data) if fill else data.set_axis(X.index, axis=0)
+            result = put_fills(table, data) if fill else data.set_axis(X.index, axis=0)
             column = result.iloc[:, 0]
             column.name = X.name
             return column
 
-        return _as_numbers(table), restore
+        return as_numbers(table), restore
 
     def _set_width(self, width: int, reset: bool) -> None:
         """Set the number of features, or check it, of data without names."""
@@ -200,87 +200,8 @@ def _check_cells(X: Any) -> None:
     """Check that a panel of arrays or a list of frames holds finite numbers."""
     if isinstance(X, np.ndarray):
         for place in range(X.shape[1]):
-            _numbers(pd.Series(X[:, place].ravel(), name=place))
+            column_numbers(pd.Series(X[:, place].ravel(), name=place))
     elif isinstance(X, list):
         for frame in X:
             for place in range(frame.shape[1]):
-                _numbers(frame.iloc[:, place])
-
-
-def _as_numbers(X: pd.DataFrame) -> pd.DataFrame:
-    """Return a table or panel as float64, on row numbers if its index means nothing."""
-    frame = pd.DataFrame(
-        {place: _numbers(X.iloc[:, place]) for place in range(X.shape[1])}
-    )
-    frame.columns = X.columns
-    frame.index = pd.RangeIndex(len(X))
-    if isinstance(X.index, pd.MultiIndex):
-        frame.index = X.index
-    elif tells_times(X):
-        check_order(X.index)
-        frame.index = X.index
-    return frame
-
-
-def _numbers(column: pd.Series) -> np.ndarray:
-    """Return a column as float64, NaN where missing.
-
-    Raises
-    ------
-    TypeError
-        If it does not hold numbers; the message names the column.
-    ValueError
-        If a number is infinite.
-    """
-    kind = column.dtype
-    if isinstance(kind, pd.CategoricalDtype) or not (
-        pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_object_dtype(kind)
-    ):
-        raise TypeError(
-            f"the column {column.name!r} holds {kind}: RNNImputer fills no "
-            "categorical columns: leave it out, for instance with a ColumnTransformer"
-        )
-    if pd.api.types.is_complex_dtype(kind):
-        raise ValueError(f"Complex data not supported: the column {column.name!r}")
-    try:
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"the column {column.name!r} does not hold numbers alone: {error}"
-        ) from error
-    if np.isinf(values).any():
-        raise ValueError(
-            f"X has infinite values in the column {column.name!r}; replace them by NaN "
-            "if they stand for missing values"
-        )
-    return values
-
-
-def tells_times(X: Any) -> bool:
-    """Tell whether X has an index of times; else its rows follow one another."""
-    if not isinstance(X, (pd.DataFrame, pd.Series)):
-        return False
-    kinds = (pd.DatetimeIndex, pd.PeriodIndex)
-    return isinstance(X.index, kinds) or pd.api.types.is_integer_dtype(X.index)
-
-
-def _as_before(X: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
-    """Put fills into the gaps of X; all else, index and dtypes included, stays."""
-    columns = []
-    for place in range(X.shape[1]):
-        column = X.iloc[:, place]
-        missing = column.isna().to_numpy()
-        if missing.any():
-            fills = filled.iloc[:, place].to_numpy()
-            kind: Any = column.dtype
-            if not pd.api.types.is_float_dtype(kind):
-                # Of integers the fills are fractions all the same.
-                kind = "Float64" if hasattr(kind, "na_value") else np.float64
-            column = column.astype(kind)
-            column = column.mask(
-                missing, pd.Series(fills, index=column.index, dtype=kind)
-            )
-        columns.append(column)
-    result = pd.concat(columns, axis=1)
-    result.columns = X.columns
-    return result
+                column_numbers(frame.iloc[:, place])

@@ -116,13 +116,13 @@ def count_steps(index: pd.Index, unit: TimeUnit) -> np.ndarray:
     ValueError
         If the times do not increase from row to row.
     """
-    check_order(index)
+    check_increasing(index)
     if index_kind(index) is not unit.kind:
         unit = typical_step([index])
     return (_numbers(index) - unit.origin) / unit.size
 
 
-def check_order(index: pd.Index) -> None:
+def check_increasing(index: pd.Index) -> None:
     """Raise a ValueError unless times increase from row to row."""
     if not (index.is_monotonic_increasing and index.is_unique):
         raise ValueError(
