@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 __all__ = [
+    "RNNClassifier",
     "RNNForecaster",
     "RNNImputer",
+    "RNNLabeler",
+    "RNNRegressor",
     "__version__",
     "config_context",
     "datasets",
@@ -24,8 +27,11 @@ __all__ = [
 # Importing torch takes seconds, and looking at a package should not: each name is
 # imported from its module when it is first asked for (PEP 562).
 _MODULE_OF_NAME = {
+    "RNNClassifier": "sklrnn.classifier",
     "RNNForecaster": "sklrnn.forecaster",
     "RNNImputer": "sklrnn.imputer",
+    "RNNLabeler": "sklrnn.labeler",
+    "RNNRegressor": "sklrnn.regressor",
     "plugins": "sklrnn.registry",
     "register_cell": "sklrnn.registry",
     "register_fusion": "sklrnn.registry",
@@ -39,10 +45,13 @@ _SUBMODULES = {"datasets", "inspection", "plotting", "testing"}
 # saw a __getattr__.
 if TYPE_CHECKING:
     from sklrnn import datasets, inspection, plotting, testing
+    from sklrnn.classifier import RNNClassifier
     from sklrnn.config import config_context, get_config, set_config
     from sklrnn.forecaster import RNNForecaster
     from sklrnn.imputer import RNNImputer
+    from sklrnn.labeler import RNNLabeler
     from sklrnn.registry import plugins, register_cell, register_fusion
+    from sklrnn.regressor import RNNRegressor
 else:
 
     def __getattr__(name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -157,3 +158,67 @@ class Batches:
         order = order[: self.n_windows]
         for index in order.to(self.dataset.starts.device).split(self.batch_size):
             yield self.dataset.gather(index)
+
+
+class SequenceDataset(Windows):
+    """Sequences of unequal lengths, each with an answer or with one at every step.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_read), float32
+        What a network reads, sequence by sequence.
+    lengths : ndarray of shape (n_sequences,)
+    answers : ndarray of shape (n_sequences, ...) or (n_rows, ...), optional
+    weights : ndarray of shape (n_sequences,) or (n_rows,), optional
+    device : str or torch.device
+    """
+
+    def __init__(
+        self,
+        rows: np.ndarray,
+        lengths: np.ndarray,
+        answers: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+        *,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.flat = torch.from_numpy(rows).to(device)
+        self.lengths = torch.from_numpy(lengths).to(device)
+        self.starts = torch.cumsum(self.lengths, 0) - self.lengths
+        self.window_length = int(lengths.max())
+        self.equal = bool((lengths == lengths[0]).all())
+        self.steps = torch.arange(self.window_length, device=device)
+        self.answers = self.weights = None
+        self.per_step = False
+        if answers is not None and weights is not None:
+            self.answers = torch.from_numpy(answers).to(device)
+            self.weights = torch.from_numpy(weights.astype(np.float32)).to(device)
+            self.per_step = len(answers) != len(lengths)
+
+    def gather(self, index: Tensor) -> tuple[dict[str, Tensor], tuple]:
+        """Return the inputs, and the answers with their weights, of some sequences."""
+        if self.equal:
+            return self._gather_equal(index)
+        lengths = self.lengths[index]
+        steps = self.steps[: int(lengths.max())]
+        # What stands in the padding repeats the last step; nobody reads it.
+        at = self.starts[index, None] + torch.minimum(steps, lengths[:, None] - 1)
+        inputs = {"x": self.flat[at], "lengths": lengths}
+        if self.answers is None or self.weights is None:
+            return inputs, ()
+        if not self.per_step:
+            return inputs, (self.answers[index], self.weights[index])
+        weights = torch.where(steps < lengths[:, None], self.weights[at], 0.0)
+        return inputs, (self.answers[at], weights)
+
+    def _gather_equal(self, index: Tensor) -> tuple[dict[str, Tensor], tuple]:
+        def cut(rows: Tensor) -> Tensor:
+            whole = rows.view(len(self), self.window_length, *rows.shape[1:])
+            return whole.index_select(0, index)
+
+        inputs = {"x": cut(self.flat)}
+        if self.answers is None or self.weights is None:
+            return inputs, ()
+        if self.per_step:
+            return inputs, (cut(self.answers), cut(self.weights))
+        return inputs, (self.answers[index], self.weights[index])

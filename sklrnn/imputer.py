@@ -333,27 +333,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
 
     # ---- fitting --------------------------------------------------------------------
 
-    def reset(self):
-        """Forget everything but the parameters, as sktime's `fit` does first.
-
-        What scikit-learn's Pipeline has put here for its callbacks stays, and so do
-        the setting of `set_output` and what a warm start goes on from.
-        """
-        names = (
-            "_parent_callback_ctx",
-            "_sklearn_output_config",
-            *(["_previous"] if self.warm_start is True else []),
-        )
-        kept = {n: self.__dict__[n] for n in names if n in self.__dict__}
-        if self.warm_start is True and "_fitted" in self.__dict__:
-            kept["_previous"] = (self._fitted, self._architecture)
-        super().reset()
-        self.__dict__.update(kept)
-        return self
-
     def _fit(self, X, y=None):
-        # Kept until all has gone well: after an error the next fit goes on from it.
-        start = self.__dict__.get("_previous")
         self._check_params()
         architecture = {n: getattr(self, n) for n in _ARCHITECTURE}
         architecture["n_features_in_"] = X.shape[1]
@@ -366,22 +346,15 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         self._check_columns(X)
         # The network has no place for the others.
         architecture["columns with values"] = np.flatnonzero(~self._empty).tolist()
-        if start is not None:
-            _check_start(start[1], architecture)
+        start = self._begin(architecture)
         self._center, self._scale = standardisation([whole], True)
         self._stream = None
         try:
-            self._fitted = learn(
-                self,
-                self._timed(frames),
-                seed=self.seed_,
-                start=None if start is None else start[0],
-            )
+            fitted = learn(self, self._timed(frames), seed=self.seed_, start=start)
         except DivergenceError as error:
             self.net_ = error.net
             raise
-        self._architecture = architecture
-        self.__dict__.pop("_previous", None)
+        self._finish(fitted, architecture)
         self.net_ = self._fitted.net
         *earlier, self.history_ = self._fitted.histories.values()
         self.teacher_history_ = earlier[0] if earlier else None
@@ -703,12 +676,3 @@ class RNNImputer(TransformerConvention, BaseTransformer):
                 "bptt_steps": 5,
             },
         ]
-
-
-def _check_start(before, now):
-    for name, value in now.items():
-        if value != before[name]:
-            raise ValueError(
-                f"{name} is {value!r}, but the network to go on from was built with "
-                f"{before[name]!r}; keep it, or fit a new RNNImputer"
-            )

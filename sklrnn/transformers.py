@@ -8,28 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
-from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
-from sktime.exceptions import NotFittedError as SktimeNotFittedError
 
 from sklrnn.data.frames import as_numbers, column_numbers, put_fills
+from sklrnn.estimators import SklearnSide
 
 
-class _NotFitted(NotFittedError, SktimeNotFittedError):
-    """What both libraries expect to be raised."""
-
-
-class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
+class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin):
     """Takes what scikit-learn and sktime give to a transformer, and returns the same.
 
     Two-dimensional arrays, and frames on any index, are tables; everything else goes to
     sktime, which knows series, panels and hierarchies.
     """
 
-    # What the transformer has.
-    is_fitted: bool
-    _sklearn_output_config: dict
-    clone: Any
     n_features_in_: int
 
     def fit(self, X, y=None):
@@ -84,12 +75,6 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
         filled : the type of X
         """
         return self.fit(X).transform(X)
-
-    def _check_fitted(self) -> None:
-        if not self.is_fitted:
-            raise _NotFitted(
-                f"This {type(self).__name__} has not been fitted yet; call `fit` first."
-            )
 
     def _admit(self, X: Any, reset: bool) -> tuple[Any, Callable]:
         """Check X, and return it as sktime takes it, with what turns results back.
@@ -162,20 +147,6 @@ class TransformerConvention(OneToOneFeatureMixin, TransformerMixin):
             transformer_tags=TransformerTags(preserves_dtype=["float64", "float32"]),
             input_tags=InputTags(allow_nan=True),
         )
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return self.is_fitted
-
-    def __sklearn_clone__(self) -> Any:
-        cloned = self.clone()
-        if hasattr(self, "_sklearn_output_config"):
-            cloned._sklearn_output_config = dict(self._sklearn_output_config)
-        return cloned
-
-    def __hash__(self) -> int:
-        # sktime defines equality by parameters, which may change, and no hash;
-        # ColumnTransformer puts transformers into a set.
-        return hash(type(self))
 
 
 def _is_panel(X: Any) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from sklrnn.network.assemble import LayerParams, Rows, build_encoder
+from sklrnn.network.assemble import Rows
 from sklrnn.network.cells.base import State
-from sklrnn.network.decoupled import Decoupled
+from sklrnn.network.encoded import EncodedNetwork
 from sklrnn.network.heads import ForecastHead
 
 _SMALLEST_VARIANCE = 1e-5
@@ -22,7 +22,7 @@ class Carry(NamedTuple):
     level: tuple[Tensor, Tensor] | None
 
 
-class ForecastNetwork(nn.Module):
+class ForecastNetwork(EncodedNetwork):
     """Window in, all steps of the horizon out, in standardised units.
 
     Parameters
@@ -38,11 +38,6 @@ class ForecastNetwork(nn.Module):
         those of reversible instance normalisation (Kim et al. 2022, equation 1).
     **layers
         As `LayerParams` lists them.
-
-    Attributes
-    ----------
-    phase : {"backward", "forward"} or None
-        What is being trained, where that is not everything at once.
 
     References
     ----------
@@ -61,56 +56,18 @@ class ForecastNetwork(nn.Module):
         normalize: str | None,
         **layers: Any,
     ) -> None:
-        super().__init__()
+        n_columns = n_targets + n_exogenous
+        n_channels = n_columns * (3 if masked else 1)
+        super().__init__(Rows(n_channels, n_targets, masked, window_length), **layers)
         self.n_targets = n_targets
         self.n_exogenous = n_exogenous
+        self.n_channels = n_channels
         self.masked = masked
         self.horizon = horizon
         self.normalize = normalize
-        self.hidden_size = layers["hidden_size"]
-        n_columns = n_targets + n_exogenous
-        self.n_channels = n_columns * (3 if masked else 1)
-        rows = Rows(self.n_channels, n_targets, masked, window_length)
-        self.encoder: Any = build_encoder(cast(LayerParams, layers), rows)
         self.head = ForecastHead(
             self.encoder.output_size, horizon, n_targets, n_exogenous
         )
-        self.phase: str | None = None
-
-    @property
-    def phases(self) -> tuple[str | None, ...]:
-        """The parts of the training, in order."""
-        decoupled = isinstance(self.encoder, Decoupled)
-        return ("backward", "forward") if decoupled else (None,)
-
-    def begin(self, phase: str | None) -> None:
-        """Begin a part of the training: freeze what does not learn in it."""
-        self.phase = phase
-        if isinstance(self.encoder, Decoupled):
-            self.requires_grad_(phase == "forward")
-            for weight in self.encoder.teacher_parameters():
-                weight.requires_grad_(phase == "backward")
-
-    def count_parameters(self) -> dict[str, int]:
-        """Count the weights, by what they are for."""
-        layers = self.encoder
-        if isinstance(layers, Decoupled):
-            layers = layers.forward_layers
-        counts = {
-            "layers": _count(layers),
-            "teacher": _count(self.encoder) - _count(layers),
-            "head": _count(self.head),
-        }
-        return {**counts, "total": sum(counts.values())}
-
-    def gradient_groups(self) -> list[list[nn.Parameter]]:
-        """Return the weights whose gradients are clipped together."""
-        if not isinstance(self.encoder, Decoupled):
-            return [list(self.parameters())]
-        # What reconstruction needs must not hold the forward branch's steps back.
-        offline = list(self.encoder.offline_parameters())
-        apart = {id(weight) for weight in offline}
-        return [[w for w in self.parameters() if id(w) not in apart], offline]
 
     def loss(
         self,
@@ -144,10 +101,10 @@ class ForecastNetwork(nn.Module):
         x = self._relative(past, level)
         if self.phase == "backward":
             whole = self._whole(x, inputs["ahead"], level)
-            known = self._known(whole)
+            known = self.known(whole)
             return self.encoder.backward_loss(whole, known, inputs["lengths"])
-        targets = self._known(x) if self.training else None
-        matched = self.training and isinstance(self.encoder, Decoupled)
+        targets = self.known(x) if self.training else None
+        matched = self.training and self.decoupled
         if matched:
             outputs, _ = self.encoder.sequence(x, targets=targets)
             state = outputs[:, -1]
@@ -157,7 +114,7 @@ class ForecastNetwork(nn.Module):
         loss = criterion(prediction, *scored)
         if matched:
             whole = self._whole(x, inputs["ahead"], level)
-            known, lengths = self._known(whole), inputs["lengths"]
+            known, lengths = self.known(whole), inputs["lengths"]
             loss = loss + self.encoder.student_loss(
                 outputs, whole, known, lengths, progress
             )
@@ -169,15 +126,6 @@ class ForecastNetwork(nn.Module):
     ) -> Tensor:
         """Return the rows of past and horizon, all on the level of the past."""
         return torch.cat([x, self._relative(ahead, level)], dim=1)
-
-    def _known(self, x: Tensor) -> Tensor:
-        """Return the targets that rows hold, NaN where they were not observed."""
-        values = x[..., : self.n_targets]
-        if not self.masked:
-            return values
-        first = self.n_targets + self.n_exogenous
-        mask = x[..., first : first + self.n_targets]
-        return torch.where(mask > 0, values, torch.nan)
 
     def forward(self, past: Tensor, future: Tensor | None = None) -> Tensor:
         """Forecast.
@@ -257,7 +205,3 @@ class ForecastNetwork(nn.Module):
         self, prediction: Tensor, level: tuple[Tensor, Tensor] | None
     ) -> Tensor:
         return prediction if level is None else prediction * level[1] + level[0]
-
-
-def _count(module: nn.Module) -> int:
-    return sum(weight.numel() for weight in module.parameters())

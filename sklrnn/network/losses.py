@@ -109,3 +109,54 @@ def _error(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     # Masked before the arithmetic: 0 * NaN is NaN, in the gradient too.
     zero = prediction.new_zeros(())
     return torch.where(mask, prediction, zero) - torch.where(mask, target, zero)
+
+
+class WeightedCrossEntropy(nn.Module):
+    r"""Mean of the weighted negative log-probabilities of the true classes.
+
+    .. math:: L = \sum w_i (-\log p_{i, y_i}) / n
+
+    where n is the number of weights above 0. Weights are to have a mean of 1.
+    """
+
+    def forward(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Score.
+
+        Parameters
+        ----------
+        prediction : Tensor of shape (..., n_classes)
+            Logits.
+        target : Tensor of shape (...), int
+            Classes.
+        weight : Tensor of shape (...)
+            0 where nothing is scored.
+        """
+        scores = prediction.flatten(0, -2)
+        nll = nn.functional.cross_entropy(scores, target.flatten(), reduction="none")
+        return _weighted(nll, weight.flatten())
+
+
+class WeightedMSE(nn.Module):
+    r"""Mean of the weighted squared errors, over all outputs.
+
+    .. math:: L = \sum w_i \frac{1}{K} \sum_k (y_{ik} - \hat y_{ik})^2 / n
+
+    where n is the number of weights above 0. Weights are to have a mean of 1.
+    """
+
+    def forward(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Score.
+
+        Parameters
+        ----------
+        prediction, target : Tensor of shape (..., n_outputs)
+        weight : Tensor of shape (...)
+            0 where nothing is scored.
+        """
+        return _weighted((prediction - target).square().mean(dim=-1), weight)
+
+
+def _weighted(error: Tensor, weight: Tensor) -> Tensor:
+    scored = weight > 0
+    error = torch.where(scored, error, 0.0)
+    return (error * weight).sum() / scored.sum().clamp(min=1)
