@@ -25,6 +25,8 @@ ROOMS_BELOW = {
     "calibration": set(),
     "conventions": set(),
     "parameters": set(),
+    "attractors": set(),
+    "hopfield": {"attractors", "parameters"},
     "horizons": {"data"},
     "network": {"registry"},
     "testing": {"network", "registry"},
@@ -81,11 +83,13 @@ ROOMS_BELOW = {
 ROOMS_WITHOUT = {
     "torch": {
         "arguments",
+        "attractors",
         "cli",
         "commands",
         "config",
         "data",
         "datasets",
+        "hopfield",
         "memory",
         "parameters",
         "registry",
@@ -93,10 +97,12 @@ ROOMS_WITHOUT = {
     },
     "pandas": {
         "arguments",
+        "attractors",
         "cli",
         "commands",
         "config",
         "corruption",
+        "hopfield",
         "imputation",
         "memory",
         "network",
@@ -106,11 +112,13 @@ ROOMS_WITHOUT = {
     },
     "sktime": {
         "arguments",
+        "attractors",
         "cli",
         "commands",
         "corruption",
         "data",
         "datasets",
+        "hopfield",
         "imputation",
         "network",
         "parameters",
@@ -119,10 +127,12 @@ ROOMS_WITHOUT = {
         "training",
     },
     "matplotlib": {
+        "attractors",
         "base",
         "corruption",
         "data",
         "datasets",
+        "hopfield",
         "imputation",
         "imputer",
         "network",
@@ -143,6 +153,11 @@ def run_python(code):
 def test_import_loads_no_heavy_library():
     heavy = {"matplotlib", "numpy", "pandas", "sklearn", "skorch", "sktime", "torch"}
     assert not heavy & set(run_python("import sys, sklrnn; print(*sys.modules)"))
+
+
+def test_a_memory_needs_no_torch():
+    code = "import sys; from sklrnn import HopfieldMemory; print(*sys.modules)"
+    assert not {"matplotlib", "sktime", "torch"} & set(run_python(code))
 
 
 def test_a_submodule_loads_on_use():
