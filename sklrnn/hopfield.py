@@ -181,6 +181,9 @@ class HopfieldMemory(BaseEstimator):
     "storkey"; `stability` measures how firmly your own are held. Negatives of patterns
     are fixed points of a classic network, too.
 
+    The modern network compares by products: subtract the mean of the features first,
+    since a common offset makes all patterns alike.
+
     A classic memory holds N x N numbers, however many patterns there are; a modern one
     holds its patterns.
 
