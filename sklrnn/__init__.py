@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 __all__ = [
+    "HopfieldMemory",
     "RNNClassifier",
     "RNNForecaster",
     "RNNImputer",
@@ -27,6 +28,7 @@ __all__ = [
 # Importing torch takes seconds, and looking at a package should not: each name is
 # imported from its module when it is first asked for (PEP 562).
 _MODULE_OF_NAME = {
+    "HopfieldMemory": "sklrnn.hopfield",
     "RNNClassifier": "sklrnn.classifier",
     "RNNForecaster": "sklrnn.forecaster",
     "RNNImputer": "sklrnn.imputer",
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from sklrnn.classifier import RNNClassifier
     from sklrnn.config import config_context, get_config, set_config
     from sklrnn.forecaster import RNNForecaster
+    from sklrnn.hopfield import HopfieldMemory
     from sklrnn.imputer import RNNImputer
     from sklrnn.labeler import RNNLabeler
     from sklrnn.registry import plugins, register_cell, register_fusion

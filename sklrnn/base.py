@@ -14,6 +14,7 @@ from sklrnn import registry
 from sklrnn.batches import Windows
 from sklrnn.network.decoupled import MATCHING_SCHEDULES
 from sklrnn.network.losses import MaskedMSE
+from sklrnn.parameters import check_choice, check_integer, check_real
 from sklrnn.threads import flushed_denormals, suitable_threads
 from sklrnn.training import (
     OPTIMIZERS,
@@ -97,28 +98,28 @@ def check_params(estimator: Any) -> None:
     """
     params = estimator.get_params(deep=False)
     for name in _POSITIVE:
-        _check_integer(name, params[name], low=1)
+        check_integer(name, params[name], low=1)
     for name in _POSITIVE_OR_NONE:
         if params.get(name) is not None:
-            _check_integer(name, params[name], low=1, auto=True)
+            check_integer(name, params[name], low=1, auto=True)
     for name in _NOT_NEGATIVE:
         if name in params:
-            _check_real(name, params[name], low=0.0)
-    _check_real("lr", params["lr"], low=0.0, open_low=True)
+            check_real(name, params[name], low=0.0)
+    check_real("lr", params["lr"], low=0.0, open_low=True)
     if "absence_rate" in params:
-        _check_real(
+        check_real(
             "absence_rate", params["absence_rate"], low=0.0, high=1.0, open_low=True
         )
-        _check_real("absence_growth", params["absence_growth"], low=0.0, high=1.0)
+        check_real("absence_growth", params["absence_growth"], low=0.0, high=1.0)
     for name in ("dropout", "recurrent_dropout"):
-        _check_real(name, params[name], low=0.0, high=1.0)
-    _check_real("warmup", params["warmup"], low=0.0, high=1.0)
+        check_real(name, params[name], low=0.0, high=1.0)
+    check_real("warmup", params["warmup"], low=0.0, high=1.0)
     if params["validation_fraction"] is not None:
-        _check_real(
+        check_real(
             "validation_fraction", params["validation_fraction"], low=0.0, high=1.0
         )
     if params["gradient_clip"] is not None:
-        _check_real("gradient_clip", params["gradient_clip"], low=0.0, open_low=True)
+        check_real("gradient_clip", params["gradient_clip"], low=0.0, open_low=True)
     for name in ("refit", "warm_start", "layer_norm", "keep_empty_features"):
         if name in params and params[name] not in (True, False):
             raise TypeError(f"{name} must be True or False, got {params[name]!r}")
@@ -147,12 +148,6 @@ def check_params(estimator: Any) -> None:
         )
     _check_keywords("fusion_params", params["fusion_params"], fusion)
     _check_device(params["device"])
-
-
-def check_choice(name: str, value: Any, allowed: tuple) -> None:
-    """Raise a ValueError unless `value` is one of `allowed`."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}")
 
 
 def default_batch_size(n_windows: int, largest: int = 128) -> int:
@@ -249,29 +244,16 @@ def best_epoch(history: History) -> int:
     return int(np.argmin(history[:, "valid_loss"])) + 1
 
 
-def _check_integer(name: str, value: Any, low: int, auto: bool = False) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        also = " or None for the default" if auto else ""
-        raise TypeError(f"{name} must be an integer{also}, got {value!r}")
-    if value < low:
-        raise ValueError(f"{name} must be at least {low}, got {value}")
+def settled_epoch(history: History) -> int:
+    """Return the last epoch that is as good as the best one, from 1.
 
-
-def _check_real(
-    name: str,
-    value: Any,
-    low: float,
-    high: float = math.inf,
-    open_low: bool = False,
-) -> None:
-    try:
-        inside = (low < value if open_low else low <= value) and value < high
-    except TypeError:
-        raise TypeError(f"{name} must be a number, got {value!r}") from None
-    if not inside:
-        above = "above" if open_low else "at least"
-        below = "" if high == math.inf else f" and below {high:g}"
-        raise ValueError(f"{name} must be {above} {low:g}{below}, got {value}")
+    As good is a validation loss that is higher by no more than the losses differ from
+    epoch to epoch by chance: of epochs that cannot be told apart the last has learned
+    at the lowest rate. (After the one-standard-error rule of Breiman et al. 1984.)
+    """
+    losses = np.array(history[:, "valid_loss"])
+    chance = np.std(np.diff(losses)) / np.sqrt(2) if len(losses) > 2 else 0.0
+    return int(np.flatnonzero(losses <= losses.min() + chance)[-1]) + 1
 
 
 def _check_keywords(name: str, value: Any, taker: type) -> None:

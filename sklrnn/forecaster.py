@@ -10,13 +10,14 @@ import pandas as pd
 from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from sklrnn import conventions
-from sklrnn.base import check_choice, check_params
+from sklrnn.base import check_params
 from sklrnn.data.tables import iterate_series, read_series, to_float
 from sklrnn.data.timegrid import infer_step
 from sklrnn.forecasting import forecast
 from sklrnn.horizons import plan, steps_ahead, to_frame, with_freq
 from sklrnn.learning import check_start, check_targets, learn, learn_on
-from sklrnn.training import DivergenceError, draw_seed
+from sklrnn.parameters import check_choice, draw_seed
+from sklrnn.training import DivergenceError
 
 STRATEGIES = ("direct", "recursive")
 NORMALIZATIONS = ("standard", "window", "last", None)

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from sklrnn.base import (
-    best_epoch,
     build_net,
     default_batch_size,
     default_epochs,
+    settled_epoch,
     train_phases,
 )
 from sklrnn.batches import evaluation_batch
@@ -191,7 +191,7 @@ def learn(
     widening, residuals, errors = _calibrate(net, scored)
     if params.refit and held:
         if params.patience is not None:
-            phases = {name: best_epoch(rows) for name, rows in histories.items()}
+            phases = {name: settled_epoch(rows) for name, rows in histories.items()}
         net = new_net()
         everything = (training(series), None)
         train_phases(net, everything, phases, epoch_size=epoch_size, patience=None)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sktime.transformations.base import BaseTransformer
 
-from sklrnn.base import LAYER_PARAMS, TRAINING_ONLY, check_choice, check_params
+from sklrnn.base import LAYER_PARAMS, TRAINING_ONLY, check_params
 from sklrnn.corruption import TimedSeries, remove
 from sklrnn.data.absence import PATTERNS, AbsenceDiffusion, find_joint_gaps
 from sklrnn.data.frames import tells_times
@@ -16,7 +16,8 @@ from sklrnn.data.tables import iterate_series, row_order, standardisation
 from sklrnn.data.timegrid import count_steps, index_kind, typical_step
 from sklrnn.imputation import estimate, go_on, learn
 from sklrnn.network.reconstruct import LOSSES
-from sklrnn.training import DivergenceError, draw_seed
+from sklrnn.parameters import check_choice, draw_seed
+from sklrnn.training import DivergenceError
 from sklrnn.transformers import TransformerConvention
 
 _ARCHITECTURE = tuple(n for n in LAYER_PARAMS if n not in TRAINING_ONLY)

@@ -8,10 +8,10 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, r2_score
 from sktime.base import BaseEstimator
 
-from sklrnn.base import check_choice
 from sklrnn.data.labels import read_labels, read_values, restore_steps
 from sklrnn.data.sequences import is_flat
 from sklrnn.data.tables import standardisation
+from sklrnn.parameters import check_choice
 from sklrnn.recognition import Lesson
 from sklrnn.recognizers import SequenceEstimator
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from sklrnn.base import (
-    best_epoch,
     build_net,
     default_batch_size,
     default_epochs,
+    settled_epoch,
     train_phases,
 )
 from sklrnn.batches import SequenceDataset, evaluation_batch
@@ -189,7 +189,7 @@ def learn(
     )
     if params.refit and held is not None:
         if params.patience is not None:
-            phases = {name: best_epoch(rows) for name, rows in histories.items()}
+            phases = {name: settled_epoch(rows) for name, rows in histories.items()}
         net = new_net()
         everything = (dataset(lesson), None)
         train_phases(net, everything, phases, epoch_size=epoch_size, patience=None)

@@ -11,7 +11,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklrnn.base import LAYER_PARAMS, TRAINING_ONLY, check_choice, check_params
+from sklrnn.base import LAYER_PARAMS, TRAINING_ONLY, check_params
 from sklrnn.data.sequences import (
     Sequences,
     flat_sequences,
@@ -21,8 +21,9 @@ from sklrnn.data.sequences import (
 )
 from sklrnn.estimators import SklearnSide
 from sklrnn.network.pooling import POOLINGS
+from sklrnn.parameters import check_choice, draw_seed
 from sklrnn.recognition import NORMALIZATIONS, Lesson, answer, learn
-from sklrnn.training import DivergenceError, draw_seed
+from sklrnn.training import DivergenceError
 
 ARCHITECTURE = (
     *(name for name in LAYER_PARAMS if name not in TRAINING_ONLY),
@@ -40,6 +41,7 @@ class SequenceEstimator(SklearnSide):
 
     # What the estimator has.
     n_features_in_: int
+    net_: Any
     normalize: Any
     random_state: Any
 

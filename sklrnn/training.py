@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
-import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
@@ -389,22 +388,6 @@ def _seeded(seed: int) -> Iterator[None]:
         # Not torch.manual_seed, which would seed the generators of GPUs as well.
         torch.default_generator.manual_seed(seed)
         yield
-
-
-def draw_seed(random_state: Any) -> int:
-    """Draw a seed; None gives a fresh one and leaves numpy's global state alone."""
-    if random_state is None:
-        random_state = np.random.default_rng()
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31 - 1))
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31 - 1))
-    if isinstance(random_state, bool) or not hasattr(random_state, "__index__"):
-        raise TypeError(
-            "random_state must be an integer, a numpy generator or None, got "
-            f"{random_state!r}"
-        )
-    return int(random_state)
 
 
 def take_over(net: SequenceNet, start: SequenceNet) -> None:

@@ -4,7 +4,7 @@ import pytest
 from sklearn.utils.estimator_checks import check_estimator as check_sklearn
 from sktime.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from sklrnn import RNNForecaster, RNNImputer
+from sklrnn import HopfieldMemory, RNNForecaster, RNNImputer
 
 # Checks of scikit-learn that cannot hold, with the reason.
 EXPECTED_TO_FAIL: dict[str, str] = {}
@@ -27,6 +27,25 @@ def test_sklearn(params):
         RNNImputer(**params), expected_failed_checks=EXPECTED_TO_FAIL, on_skip=None
     )
     assert {result["status"] for result in results} <= {"passed", "skipped", "xfail"}
+
+
+# A threshold, since these checks feed numbers of all kinds.
+MEMORIES = [
+    {},
+    {"beta": 0.5, "tol": 1e-3},
+    {"kind": "classic", "threshold": 0.0},
+    {"kind": "classic", "rule": "storkey", "threshold": 0.5, "update": "synchronous"},
+    {"kind": "classic", "rule": "pseudo-inverse", "threshold": 0.0, "random_state": 3},
+]
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("params", MEMORIES, ids=str)
+def test_sklearn_on_memories(params):
+    results = check_sklearn(
+        HopfieldMemory(**params), expected_failed_checks=EXPECTED_TO_FAIL, on_skip=None
+    )
+    assert {result["status"] for result in results} <= {"passed", "skipped"}
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,8 @@ def _is_panel(data: Any) -> bool:
 
 def _instances(y: pd.Series | pd.DataFrame) -> list:
     """Return the series of a panel, in the order in which they come first."""
-    codes, keys = pd.factorize(y.index.droplevel(-1))
+    index: Any = y.index
+    codes, keys = pd.factorize(index.droplevel(-1))
     return [y.iloc[np.flatnonzero(codes == code)] for code in range(len(keys))]
 
 

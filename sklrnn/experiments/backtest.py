@@ -18,6 +18,7 @@ from sktime.performance_metrics.forecasting import (
 from sktime.split import ExpandingWindowSplitter
 
 from sklrnn.data.timegrid import infer_step, positions
+from sklrnn.parameters import check_integer
 
 LAST_VALUE = "last value"
 SEASONAL_NAIVE = "seasonal naive"
@@ -211,10 +212,10 @@ def _check(y: Any, X: Any, *, horizon: Any, n_folds: Any, season: Any) -> int:
     """Check the arguments; return the number of rows before the first fold."""
     if not isinstance(y, pd.Series):
         raise TypeError(f"y must be a Series, got {type(y).__name__}")
-    _check_integer("horizon", horizon, low=1)
-    _check_integer("n_folds", n_folds, low=1)
+    check_integer("horizon", horizon, low=1)
+    check_integer("n_folds", n_folds, low=1)
     if season is not None:
-        _check_integer("season", season, low=2)
+        check_integer("season", season, low=2)
     n_train = len(y) - n_folds * horizon
     if n_train < 2 * horizon:
         raise ValueError(
@@ -240,13 +241,6 @@ def _check(y: Any, X: Any, *, horizon: Any, n_folds: Any, season: Any) -> int:
             "X a row for each (NaN where unknown)"
         )
     return n_train
-
-
-def _check_integer(name: str, value: Any, low: int) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < low:
-        raise ValueError(f"{name} must be at least {low}, got {value}")
 
 
 def _check_regular(index: pd.Index) -> None:

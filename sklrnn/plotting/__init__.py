@@ -1,9 +1,10 @@
-"""Pictures of forecasts, gaps, gates and gradients; light without matplotlib."""
+"""Pictures of forecasts, gaps, gates, memories; light without matplotlib."""
 
 from sklrnn.plotting.absence import plot_absence
 from sklrnn.plotting.forecast import plot_forecast
 from sklrnn.plotting.imputation import plot_imputation
 from sklrnn.plotting.network import plot_fusion_gates, plot_gradient_flow
+from sklrnn.plotting.recall import plot_load, plot_recall
 
 __all__ = [
     "plot_absence",
@@ -11,4 +12,6 @@ __all__ = [
     "plot_fusion_gates",
     "plot_gradient_flow",
     "plot_imputation",
+    "plot_load",
+    "plot_recall",
 ]

@@ -14,6 +14,8 @@ OBSERVED = "#333333"
 PREDICTED = "#c1440e"
 COMPARED = "#1f77b4"
 GAP = "#ececec"
+SEVERAL = ("#c1440e", "#1f77b4", "#2a9d5c", "#8450a8", "#8c6d1f", "#333333")
+"""Lines beside each other."""
 
 
 def require_matplotlib() -> None:

@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sklrnn.plotting.axes import COMPARED, GAP, draw_frame, draw_legend, new_axes
+from sklrnn.plotting.axes import (
+    COMPARED,
+    GAP,
+    SEVERAL,
+    draw_frame,
+    draw_legend,
+    new_axes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-
-_SEVERAL = ("#c1440e", "#1f77b4", "#2a9d5c", "#8450a8", "#8c6d1f", "#333333")
 
 
 def plot_fusion_gates(gates: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -78,7 +83,7 @@ def plot_gradient_flow(
     panels = (("gradient", "norm of dL / dh(t)"), ("jacobian", "norm of dh(T) / dh(t)"))
     for ax, (column, title) in zip(axes, panels, strict=True):
         for number, (name, flow) in enumerate(flows.items()):
-            color = _SEVERAL[number % len(_SEVERAL)]
+            color = SEVERAL[number % len(SEVERAL)]
             ax.plot(
                 flow.index, _above_zero(flow[column]), color=color, lw=2, label=name
             )
