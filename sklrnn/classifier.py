@@ -392,7 +392,7 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
         -------
         list of dict
         """
-        quick = {"hidden_size": 8, "lr": 0.03, "max_epochs": 25, "random_state": 0}
+        quick = {"hidden_size": 8, "lr": 0.05, "max_epochs": 15, "batch_size": 32}
         return [
             {**quick},
             {

@@ -92,13 +92,14 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         Longest run removed at that level, in steps. None: `window_length`.
     absence_growth : float, default=0.0
         Share of the training over which the highest level rises from 0.
-    loss : {"laplace_nll", "gaussian_nll", "mse"}, default="laplace_nll"
+    loss : {"blend", "laplace_nll", "gaussian_nll", "mse"}, default="blend"
         What is minimised, over entries that were removed and are known. "mse" is the
-        mean squared error; "gaussian_nll" the Gaussian likelihood with a precision
-        learned for every step, which counts errors of steps that can be reconstructed
-        well for more; "laplace_nll" the Laplace likelihood with a spread learned for
-        every entry, each entry weighted by the square root of its spread (Seitzer et
-        al. 2022), which lies between absolute and relative errors.
+        mean squared error; "laplace_nll" the Laplace likelihood with a spread learned
+        for every entry, each entry weighted by the square root of its spread (Seitzer
+        et al. 2022), which lies between absolute and relative errors; "blend" the sum
+        of both; "gaussian_nll" the Gaussian likelihood with a precision learned for
+        every step, which counts errors of steps that can be reconstructed well for
+        more.
     score_steps : {"all", "last"}, default="all"
         Which steps of a window are scored in training and validation.
     dropout : float, default=0.0
@@ -267,7 +268,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         absence_rate=0.4,
         absence_spread=None,
         absence_growth=0.0,
-        loss="laplace_nll",
+        loss="blend",
         score_steps="all",
         dropout=0.0,
         recurrent_dropout=0.0,

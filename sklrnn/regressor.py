@@ -235,6 +235,7 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
         self.random_state = random_state
         self.verbose = verbose
         super().__init__()
+        del self.fit_time_  # which sktime sets before anything was fitted
 
     def fit(self, X, y, sample_weight=None):
         """Learn to estimate.
@@ -338,9 +339,9 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
         -------
         list of dict
         """
-        quick = {"hidden_size": 8, "lr": 0.03, "max_epochs": 25, "random_state": 0}
+        quick = {"hidden_size": 8, "lr": 0.05, "max_epochs": 30, "batch_size": 32}
         return [
-            {**quick},
+            {**quick, "pooling": "attention"},
             {
                 **quick,
                 "cell": "lstm",
@@ -363,7 +364,7 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
                 **quick,
                 "cell": "jordan",
                 "fusion": "recurrent",
-                "pooling": "attention",
+                "pooling": "last",
                 "num_layers": 2,
                 "dropout": 0.1,
                 "bptt_steps": 5,

@@ -591,7 +591,7 @@ def test_observed_absence_needs_gaps():
 
 
 @pytest.mark.parametrize("pattern", ["point", "block", "channel", "observed", "mixed"])
-@pytest.mark.parametrize("loss", ["mse", "gaussian_nll", "laplace_nll"])
+@pytest.mark.parametrize("loss", ["blend", "mse", "gaussian_nll", "laplace_nll"])
 def test_patterns_and_losses(pattern, loss):
     imputer = quick(absence_pattern=pattern, loss=loss, absence_growth=0.5)
     assert_filled(X, imputer.fit_transform(X))

@@ -1,6 +1,12 @@
 """Data to try the estimators on, bundled or generated: nothing is downloaded."""
 
 from sklrnn.datasets.compressor import load_compressor
+from sklrnn.datasets.recognition import (
+    load_digit_sequences,
+    make_adding,
+    make_noise_free_lag,
+    make_temporal_order,
+)
 from sklrnn.datasets.synthetic import make_lag_task
 
 __all__ = ["load_compressor", "make_lag_task"]

@@ -102,6 +102,26 @@ class LaplaceNLL(nn.Module):
         return nll.sum() / weight.sum().clamp(min=_SMALLEST_WEIGHT)
 
 
+class BlendedLoss(nn.Module):
+    """The sum of `LaplaceNLL` and of `MaskedMSE`.
+
+    The first has small errors count, the second large ones: fills are to be right on
+    most entries and not wild on any.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.likelihood = LaplaceNLL()
+        self.square = MaskedMSE()
+
+    def forward(
+        self, prediction: Tensor, spread: Tensor, target: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Score; all of one shape, `spread` (sigma) above 0, `mask` bool."""
+        nll = self.likelihood(prediction, spread, target, mask)
+        return nll + self.square(prediction, target, mask)
+
+
 _SMALLEST_WEIGHT = 1e-6
 
 

@@ -21,7 +21,7 @@ from sklrnn.network.cells.grud import GAP_CAP
 from sklrnn.network.decoupled import matching_share
 from sklrnn.network.heads import Estimate, ImputationHead
 from sklrnn.network.layers import RecurrentLayers
-from sklrnn.network.losses import GaussianNLL, LaplaceNLL, MaskedMSE
+from sklrnn.network.losses import BlendedLoss, GaussianNLL, LaplaceNLL, MaskedMSE
 from sklrnn.network.padding import reverse, valid_steps
 
 NEVER = 1e9
@@ -32,7 +32,12 @@ _SMALLEST_TIME = 1e-6
 _LARGEST_INPUT = 5.0
 """In units of the local scale: beyond it, only that it is far off counts."""
 
-LOSSES = {"laplace_nll": LaplaceNLL, "gaussian_nll": GaussianNLL, "mse": MaskedMSE}
+LOSSES = {
+    "blend": BlendedLoss,
+    "laplace_nll": LaplaceNLL,
+    "gaussian_nll": GaussianNLL,
+    "mse": MaskedMSE,
+}
 
 
 class Side(NamedTuple):
@@ -68,7 +73,7 @@ class ReconstructionNetwork(nn.Module):
     n_columns : int
     window_length : int
         Number of steps in a window of the training.
-    loss : {"laplace_nll", "gaussian_nll", "mse"}
+    loss : {"blend", "laplace_nll", "gaussian_nll", "mse"}
     **layers
         As `sklrnn.network.assemble.LayerParams` lists them.
 
@@ -210,7 +215,7 @@ class ReconstructionNetwork(nn.Module):
     def _score(
         self, criterion: nn.Module, estimate: Estimate, scored: tuple[Tensor, Tensor]
     ) -> Tensor:
-        if self.loss_name == "laplace_nll":
+        if self.loss_name in ("blend", "laplace_nll"):
             return criterion(estimate.mean, estimate.spread, *scored)
         side = self.spread_loss(estimate.mean.detach(), estimate.spread, *scored)
         if self.loss_name == "gaussian_nll":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklrnn.network.losses import GaussianNLL, LaplaceNLL, MaskedMSE
+from sklrnn.network.losses import BlendedLoss, GaussianNLL, LaplaceNLL, MaskedMSE
 
 SHAPE = (3, 5, 4)
 
@@ -111,3 +111,12 @@ def test_with_nothing_scored_the_loss_is_0(parts, number):
     loss = calls(parts)[number](prediction, target, torch.zeros_like(mask))
     loss.backward()
     assert loss == 0 and not prediction.grad.any()
+
+
+def test_the_blend_is_the_sum_of_its_parts(parts):
+    prediction, target, spread, _, mask = parts
+    loss = BlendedLoss()(prediction, spread, target, mask)
+    nll = LaplaceNLL()(prediction, spread, target, mask)
+    assert float(loss) == pytest.approx(
+        float(nll) + float(MaskedMSE()(prediction, target, mask)), rel=1e-6
+    )
