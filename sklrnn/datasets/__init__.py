@@ -9,4 +9,11 @@ from sklrnn.datasets.recognition import (
 )
 from sklrnn.datasets.synthetic import make_lag_task
 
-__all__ = ["load_compressor", "make_lag_task"]
+__all__ = [
+    "load_compressor",
+    "load_digit_sequences",
+    "make_adding",
+    "make_lag_task",
+    "make_noise_free_lag",
+    "make_temporal_order",
+]

@@ -63,7 +63,7 @@ ORDER_SYMBOLS = ("E", "B", "a", "b", "c", "d", "X", "Y")
 def make_temporal_order(
     n_samples: int = 1000, n_bits: int = 3, *, random_state: int | None = None
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Generate the temporal order problem: in which order came X and Y?
+    """Generate the temporal order problem: to tell in which order X and Y came.
 
     Sequences of 100 to 110 symbols begin with E and end with B. Between them stand a,
     b, c and d at random and, at two or three steps far from one another, X or Y. The
