@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "RNNForecaster",
+    "RNNGenerator",
     "RNNImputer",
     "__version__",
     "config_context",
@@ -25,6 +26,7 @@ __all__ = [
 # imported from its module when it is first asked for (PEP 562).
 _MODULE_OF_NAME = {
     "RNNForecaster": "sklrnn.forecaster",
+    "RNNGenerator": "sklrnn.generator",
     "RNNImputer": "sklrnn.imputer",
     "plugins": "sklrnn.registry",
     "register_cell": "sklrnn.registry",
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from sklrnn import datasets, inspection, plotting, testing
     from sklrnn.config import config_context, get_config, set_config
     from sklrnn.forecaster import RNNForecaster
+    from sklrnn.generator import RNNGenerator
     from sklrnn.imputer import RNNImputer
     from sklrnn.registry import plugins, register_cell, register_fusion
 else:

@@ -74,6 +74,7 @@ _POSITIVE_OR_NONE = (
     "horizon",
     "bptt_steps",
     "absence_spread",
+    "embedding_size",
 )
 _NOT_NEGATIVE = (
     "weight_decay",
@@ -97,10 +98,10 @@ def check_params(estimator: Any) -> None:
     """
     params = estimator.get_params(deep=False)
     for name in _POSITIVE:
-        _check_integer(name, params[name], low=1)
+        check_integer(name, params[name], low=1)
     for name in _POSITIVE_OR_NONE:
         if params.get(name) is not None:
-            _check_integer(name, params[name], low=1, auto=True)
+            check_integer(name, params[name], low=1, auto=True)
     for name in _NOT_NEGATIVE:
         if name in params:
             _check_real(name, params[name], low=0.0)
@@ -139,6 +140,12 @@ def check_params(estimator: Any) -> None:
         )
     cell = registry.find_cell(params["cell"])
     _check_keywords("cell_params", params["cell_params"], cell)
+    if "fusion" in params:
+        _check_fusion(params)
+    _check_device(params["device"])
+
+
+def _check_fusion(params: dict[str, Any]) -> None:
     fusion = registry.find_fusion(params["fusion"])
     if params["direction"] == "forward" and params["fusion"] != "concat":
         raise ValueError(
@@ -146,7 +153,6 @@ def check_params(estimator: Any) -> None:
             "to fuse; set direction='coupled' or 'decoupled', or leave fusion out"
         )
     _check_keywords("fusion_params", params["fusion_params"], fusion)
-    _check_device(params["device"])
 
 
 def check_choice(name: str, value: Any, allowed: tuple) -> None:
@@ -197,7 +203,7 @@ def build_net(
 ) -> SequenceNet:
     """Build an untrained net from an estimator's parameters."""
     params = estimator.get_params(deep=False)
-    layers = {name: params[name] for name in LAYER_PARAMS}
+    layers = {name: params[name] for name in LAYER_PARAMS if name in params}
     return new_net(
         module,
         {**layers, **module_params},
@@ -249,7 +255,8 @@ def best_epoch(history: History) -> int:
     return int(np.argmin(history[:, "valid_loss"])) + 1
 
 
-def _check_integer(name: str, value: Any, low: int, auto: bool = False) -> None:
+def check_integer(name: str, value: Any, low: int, auto: bool = False) -> None:
+    """Raise an error unless `value` is an integer of at least `low`."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         also = " or None for the default" if auto else ""
         raise TypeError(f"{name} must be an integer{also}, got {value!r}")

@@ -40,6 +40,27 @@ class Windows(Dataset):
         """Draw anew what is random about the windows, before an epoch of training."""
 
 
+class Carried:
+    """Where a network has come to in one batch, for the batch that goes on there.
+
+    Attributes
+    ----------
+    before : object or None
+        The state to start from, None at the beginning of sequences. The dataset sets
+        it; a batch may then be run as often as an optimiser wants.
+    after : object or None
+        The state at the end of the last batch. The network sets it, without gradient.
+    """
+
+    def __init__(self) -> None:
+        self.before: Any = None
+        self.after: Any = None
+
+    def turn(self, *, anew: bool) -> None:
+        """Go on to the next batch, which starts `anew` or from where the last ended."""
+        self.before = None if anew else self.after
+
+
 class WindowDataset(Windows):
     """Windows gathered by index from one flat tensor; nothing is copied per window.
 
@@ -131,6 +152,10 @@ class Batches:
         Shuffles the windows anew each time; without it they come in order.
     epoch_size : int, optional
         Number of windows to go through, all if not given.
+
+    Notes
+    -----
+    Of a dataset that carries states on, only `dataset` counts.
     """
 
     def __init__(
@@ -140,6 +165,8 @@ class Batches:
         generator: torch.Generator | None = None,
         epoch_size: int | None = None,
     ) -> None:
+        if dataset.carries:
+            batch_size, generator, epoch_size = 1, None, None
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator

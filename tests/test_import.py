@@ -32,6 +32,7 @@ ROOMS_BELOW = {
     "threads": set(),
     "transformers": {"data"},
     "corruption": {"batches", "data"},
+    "pieces": {"batches", "data"},
     "base": {"batches", "data", "network", "registry", "threads", "training"},
     "forecasting": {
         "batches",
@@ -39,6 +40,15 @@ ROOMS_BELOW = {
         "data",
         "network",
         "registry",
+        "threads",
+        "training",
+    },
+    "generation": {
+        "base",
+        "batches",
+        "memory",
+        "network",
+        "pieces",
         "threads",
         "training",
     },
