@@ -36,7 +36,8 @@ class RNNGenerator(BaseEstimator):
         Further arguments of the cell.
     embedding_size : int or None, default=None
         Number of features learned for every symbol, which the first layer reads. None:
-        it reads one-hot rows, as many features as there are symbols.
+        it reads one-hot rows, as many features as there are symbols, scaled to a mean
+        square of 1.
     hidden_size : int, default=128
         Number of features of the hidden state.
     num_layers : int, default=1
@@ -58,7 +59,7 @@ class RNNGenerator(BaseEstimator):
         Course of that weight over the training.
     optimizer : str or class, default="adamw"
         "adamw", "adam", "sgd", "rmsprop", or a torch class.
-    lr : float, default=5e-3
+    lr : float, default=1e-2
         Peak learning rate.
     weight_decay : float, default=1e-2
         Weight decay, on everything but biases.
@@ -182,7 +183,7 @@ class RNNGenerator(BaseEstimator):
         matching_weight=0.01,
         matching_schedule="constant",
         optimizer="adamw",
-        lr=5e-3,
+        lr=1e-2,
         weight_decay=1e-2,
         warmup=0.1,
         schedule="cosine",
@@ -395,7 +396,9 @@ class RNNGenerator(BaseEstimator):
             If X has symbols that `fit` has not seen, or an empty sequence.
         """
         symbols, codes = self._read(X)
-        return _like(symbols, [-part for part in score_symbols(self._fitted.net, codes)])
+        return _like(
+            symbols, [-part for part in score_symbols(self._fitted.net, codes)]
+        )
 
     def score(self, X, y=None):
         """Return the mean log-likelihood of a symbol; greater is better.

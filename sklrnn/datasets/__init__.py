@@ -1,6 +1,19 @@
 """Data to try the estimators on, bundled or generated: nothing is downloaded."""
 
 from sklrnn.datasets.compressor import load_compressor
+from sklrnn.datasets.symbols import (
+    make_reber,
+    make_syllables,
+    make_temporal_xor,
+    reber_successors,
+)
 from sklrnn.datasets.synthetic import make_lag_task
 
-__all__ = ["load_compressor", "make_lag_task"]
+__all__ = [
+    "load_compressor",
+    "make_lag_task",
+    "make_reber",
+    "make_syllables",
+    "make_temporal_xor",
+    "reber_successors",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import torch
@@ -25,7 +26,8 @@ class SymbolEncoder(nn.Module):
     n_outputs : int
         Number of symbols that can come next.
     embedding_size : int or None
-        Number of features learned for every symbol; None for one-hot rows.
+        Number of features learned for every symbol; None for one-hot rows, scaled to
+        a mean square of 1.
     params : LayerParams
     """
 
@@ -55,7 +57,9 @@ class SymbolEncoder(nn.Module):
             return self.embedding(symbols)
         weight = next(self.parameters())
         rows = weight.new_zeros(*symbols.shape, self.n_codes)
-        return rows.scatter_(-1, symbols.unsqueeze(-1), 1.0)
+        # Features of mean square 1, as of standardised inputs, for which cells are
+        # initialised; from plain ones many symbols are learned several times as slowly.
+        return rows.scatter_(-1, symbols.unsqueeze(-1), math.sqrt(self.n_codes))
 
     def forward(
         self,
