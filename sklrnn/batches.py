@@ -23,11 +23,14 @@ class Windows(Dataset):
     """What `Batches` goes through.
 
     It has a length, `starts` on the device of its batches, and `gather`, which takes
-    the numbers of windows, a tensor, and returns inputs and what is to be scored.
+    the numbers of windows, a tensor, and returns inputs and what is to be scored. Where
+    a network carries its state from one batch to the next, `carries` is True: every
+    item is then a batch of its own, and all come in their order.
     """
 
     starts: Tensor
     window_length: int
+    carries: bool = False
 
     def __len__(self) -> int:
         return len(self.starts)

@@ -169,6 +169,9 @@ class RNNGenerator(BaseEstimator):
     ['down', 'up', END]
     """
 
+    _architecture: dict[str, Any]
+    _vocabulary: Vocabulary
+
     def __init__(
         self,
         cell="lstm",
