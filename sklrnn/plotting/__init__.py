@@ -4,6 +4,7 @@ from sklrnn.plotting.absence import plot_absence
 from sklrnn.plotting.forecast import plot_forecast
 from sklrnn.plotting.imputation import plot_imputation
 from sklrnn.plotting.network import plot_fusion_gates, plot_gradient_flow
+from sklrnn.plotting.symbols import plot_surprisal
 
 __all__ = [
     "plot_absence",
@@ -11,4 +12,5 @@ __all__ = [
     "plot_fusion_gates",
     "plot_gradient_flow",
     "plot_imputation",
+    "plot_surprisal",
 ]

@@ -114,7 +114,7 @@ def embedded_reber(quick):
             "what the grammar allows next is most active, in all strings of training "
             f"and test set; the paper's LSTM after {PAPER_PRESENTED} strings",
         )
-        for cell in ("lstm", "gru", "elman")
+        for cell in ("lstm", "elman")
     ]
 
 
