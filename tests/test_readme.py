@@ -1,4 +1,4 @@
-"""Examples of the README and of the page on filling gaps run and print as told."""
+"""Examples of the README and of the pages of docs/ run and print as told."""
 
 import re
 from pathlib import Path
@@ -39,9 +39,10 @@ def test_there_are_examples():
 
 
 @pytest.mark.filterwarnings("default")
-def test_page_runs_from_top_to_bottom(capsys):
+@pytest.mark.parametrize(("page", "fewest"), [("imputing", 6), ("symbols", 4)])
+def test_page_runs_from_top_to_bottom(page, fewest, capsys):
     names = {}
-    examples = find_examples("docs/imputing.md")
-    assert len(examples) > 5
+    examples = find_examples(f"docs/{page}.md")
+    assert len(examples) >= fewest
     for code, output in examples:
         check_example(code, output, names, capsys)
