@@ -246,18 +246,20 @@ class Trigrams:
 
 
 def count(task, model, seeds, once, criterion):
-    """Run one model for all seeds; of numbers the median is told."""
+    """Run one model for all seeds; of numbers the median and the range are told."""
     start = time.perf_counter()
     runs = [once(seed) for seed in seeds]
-    found = [numbers for _, numbers in runs]
-    medians = {name: np.median([run[name] for run in found]) for name in found[0]}
-    result = ", ".join(f"{name} {value:.4g}" for name, value in medians.items())
+    told = []
+    for name in runs[0][1]:
+        values = np.array([numbers[name] for _, numbers in runs])
+        low, middle, high = (f"{q:.5g}" for q in np.quantile(values, [0, 0.5, 1]))
+        told.append(f"{name} {middle} ({low} to {high})")
     return Row(
         task,
         model,
         len(runs),
         sum(bool(solved) for solved, _ in runs),
-        result,
+        ", ".join(told),
         criterion,
         time.perf_counter() - start,
     )
