@@ -185,8 +185,9 @@ def character_model(quick):
     task = f"character model ({len(text)} characters of Python's help)"
     row = Row(task, "3-grams", 1, 0, f"perplexity {limit:.2f}", "beside it", seconds)
 
-    def once(seed):
+    def once(seed, direction):
         generator = RNNGenerator(
+            direction=direction,
             max_epochs=1 if quick else 12,
             validation_fraction=n_valid / len(known),
             random_state=seed,
@@ -194,7 +195,17 @@ def character_model(quick):
         found = generator.fit(known).perplexity(test)
         return found < limit, {"perplexity": found}
 
-    return [row, count(task, "lstm", range(1 if quick else 3), once, criterion)]
+    rows = [
+        count(
+            task,
+            f"lstm, {direction}",
+            range(1 if quick else 3),
+            lambda seed, direction=direction: once(seed, direction),
+            criterion,
+        )
+        for direction in ("forward", "decoupled")
+    ]
+    return [row, *rows]
 
 
 def load_text(length):
