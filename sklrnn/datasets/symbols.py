@@ -138,7 +138,7 @@ def make_reber(
     >>> make_reber(2, random_state=0)
     ['BPBPVPXTTTTVVEPE', 'BPBPVVEPE']
     >>> make_reber(2, embedded=False, random_state=0)
-    ['BPTTVVE', 'BTXXTTVVE']
+    ['BPVVE', 'BTSSSSSXSE']
     """
     _check_count("n_strings", n_strings)
     rng = np.random.default_rng(random_state)
