@@ -9,6 +9,7 @@ __all__ = [
     "HopfieldMemory",
     "RNNClassifier",
     "RNNForecaster",
+    "RNNGenerator",
     "RNNImputer",
     "RNNLabeler",
     "RNNRegressor",
@@ -31,6 +32,7 @@ _MODULE_OF_NAME = {
     "HopfieldMemory": "sklrnn.hopfield",
     "RNNClassifier": "sklrnn.classifier",
     "RNNForecaster": "sklrnn.forecaster",
+    "RNNGenerator": "sklrnn.generator",
     "RNNImputer": "sklrnn.imputer",
     "RNNLabeler": "sklrnn.labeler",
     "RNNRegressor": "sklrnn.regressor",
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from sklrnn.classifier import RNNClassifier
     from sklrnn.config import config_context, get_config, set_config
     from sklrnn.forecaster import RNNForecaster
+    from sklrnn.generator import RNNGenerator
     from sklrnn.hopfield import HopfieldMemory
     from sklrnn.imputer import RNNImputer
     from sklrnn.labeler import RNNLabeler

@@ -75,6 +75,7 @@ _POSITIVE_OR_NONE = (
     "horizon",
     "bptt_steps",
     "absence_spread",
+    "embedding_size",
 )
 _NOT_NEGATIVE = (
     "weight_decay",
@@ -140,6 +141,12 @@ def check_params(estimator: Any) -> None:
         )
     cell = registry.find_cell(params["cell"])
     _check_keywords("cell_params", params["cell_params"], cell)
+    if "fusion" in params:
+        _check_fusion(params)
+    _check_device(params["device"])
+
+
+def _check_fusion(params: dict[str, Any]) -> None:
     fusion = registry.find_fusion(params["fusion"])
     if params["direction"] == "forward" and params["fusion"] != "concat":
         raise ValueError(
@@ -147,7 +154,6 @@ def check_params(estimator: Any) -> None:
             "to fuse; set direction='coupled' or 'decoupled', or leave fusion out"
         )
     _check_keywords("fusion_params", params["fusion_params"], fusion)
-    _check_device(params["device"])
 
 
 def default_batch_size(n_windows: int, largest: int = 128) -> int:
@@ -192,7 +198,7 @@ def build_net(
 ) -> SequenceNet:
     """Build an untrained net from an estimator's parameters."""
     params = estimator.get_params(deep=False)
-    layers = {name: params[name] for name in LAYER_PARAMS}
+    layers = {name: params[name] for name in LAYER_PARAMS if name in params}
     return new_net(
         module,
         {**layers, **module_params},

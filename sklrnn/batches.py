@@ -24,11 +24,14 @@ class Windows(Dataset):
     """What `Batches` goes through.
 
     It has a length, `starts` on the device of its batches, and `gather`, which takes
-    the numbers of windows, a tensor, and returns inputs and what is to be scored.
+    the numbers of windows, a tensor, and returns inputs and what is to be scored. Where
+    a network carries its state from one batch to the next, `carries` is True: every
+    item is then a batch of its own, and all come in their order.
     """
 
     starts: Tensor
     window_length: int
+    carries: bool = False
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -39,6 +42,27 @@ class Windows(Dataset):
 
     def renew(self, progress: float) -> None:
         """Draw anew what is random about the windows, before an epoch of training."""
+
+
+class Carried:
+    """Where a network has come to in one batch, for the batch that goes on there.
+
+    Attributes
+    ----------
+    before : object or None
+        The state to start from, None at the beginning of sequences. The dataset sets
+        it; a batch may then be run as often as an optimiser wants.
+    after : object or None
+        The state at the end of the last batch. The network sets it, without gradient.
+    """
+
+    def __init__(self) -> None:
+        self.before: Any = None
+        self.after: Any = None
+
+    def turn(self, *, anew: bool) -> None:
+        """Go on to the next batch, which starts `anew` or from where the last ended."""
+        self.before = None if anew else self.after
 
 
 class WindowDataset(Windows):
@@ -132,6 +156,10 @@ class Batches:
         Shuffles the windows anew each time; without it they come in order.
     epoch_size : int, optional
         Number of windows to go through, all if not given.
+
+    Notes
+    -----
+    Of a dataset that carries states on, only `dataset` counts.
     """
 
     def __init__(
@@ -141,6 +169,8 @@ class Batches:
         generator: torch.Generator | None = None,
         epoch_size: int | None = None,
     ) -> None:
+        if dataset.carries:
+            batch_size, generator, epoch_size = 1, None, None
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator

@@ -7,6 +7,12 @@ from sklrnn.datasets.recognition import (
     make_noise_free_lag,
     make_temporal_order,
 )
+from sklrnn.datasets.symbols import (
+    make_reber,
+    make_syllables,
+    make_temporal_xor,
+    reber_successors,
+)
 from sklrnn.datasets.synthetic import make_lag_task
 
 __all__ = [
@@ -15,5 +21,9 @@ __all__ = [
     "make_adding",
     "make_lag_task",
     "make_noise_free_lag",
+    "make_reber",
+    "make_syllables",
     "make_temporal_order",
+    "make_temporal_xor",
+    "reber_successors",
 ]

@@ -85,7 +85,11 @@ def build_layers(params: LayerParams, rows: Rows, direction: str) -> RecurrentLa
             "masked": rows.masked and number == 0,
             "window_length": rows.window_length if number == 0 else 1,
         }
-        keywords = {name: v for name, v in offers.items() if takes(cell_class, name)}
+        keywords = {
+            name: value
+            for name, value in offers.items()
+            if value is not None and takes(cell_class, name)
+        }
         if params["layer_norm"] and "layer_norm" not in keywords:
             raise ValueError(
                 f"layer_norm must be False with the cell {cell_class.__name__}, which "

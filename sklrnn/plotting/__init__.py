@@ -5,6 +5,7 @@ from sklrnn.plotting.forecast import plot_forecast
 from sklrnn.plotting.imputation import plot_imputation
 from sklrnn.plotting.network import plot_fusion_gates, plot_gradient_flow
 from sklrnn.plotting.recall import plot_load, plot_recall
+from sklrnn.plotting.symbols import plot_surprisal
 
 __all__ = [
     "plot_absence",
@@ -14,4 +15,5 @@ __all__ = [
     "plot_imputation",
     "plot_load",
     "plot_recall",
+    "plot_surprisal",
 ]
