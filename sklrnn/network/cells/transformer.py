@@ -65,6 +65,8 @@ class Transformer(Cell):
     (torch.Size([4, 10, 8]), torch.Size([4, 10, 8]), torch.Size([4, 1]))
     """
 
+    frequencies: Tensor
+
     def __init__(
         self,
         input_size: int,
