@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 __all__ = [
     "RNNForecaster",
     "RNNImputer",
+    "RNNSeq2Seq",
     "__version__",
     "config_context",
     "datasets",
@@ -26,6 +27,7 @@ __all__ = [
 _MODULE_OF_NAME = {
     "RNNForecaster": "sklrnn.forecaster",
     "RNNImputer": "sklrnn.imputer",
+    "RNNSeq2Seq": "sklrnn.seq2seq",
     "plugins": "sklrnn.registry",
     "register_cell": "sklrnn.registry",
     "register_fusion": "sklrnn.registry",
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from sklrnn.forecaster import RNNForecaster
     from sklrnn.imputer import RNNImputer
     from sklrnn.registry import plugins, register_cell, register_fusion
+    from sklrnn.seq2seq import RNNSeq2Seq
 else:
 
     def __getattr__(name):

@@ -74,6 +74,7 @@ _POSITIVE_OR_NONE = (
     "horizon",
     "bptt_steps",
     "absence_spread",
+    "embedding_size",
 )
 _NOT_NEGATIVE = (
     "weight_decay",
@@ -97,10 +98,10 @@ def check_params(estimator: Any) -> None:
     """
     params = estimator.get_params(deep=False)
     for name in _POSITIVE:
-        _check_integer(name, params[name], low=1)
+        check_integer(name, params[name], low=1)
     for name in _POSITIVE_OR_NONE:
         if params.get(name) is not None:
-            _check_integer(name, params[name], low=1, auto=True)
+            check_integer(name, params[name], low=1, auto=True)
     for name in _NOT_NEGATIVE:
         if name in params:
             _check_real(name, params[name], low=0.0)
@@ -129,7 +130,9 @@ def check_params(estimator: Any) -> None:
         )
     check_choice("schedule", params["schedule"], SCHEDULES)
     check_choice("direction", params["direction"], DIRECTIONS)
-    check_choice("matching_schedule", params["matching_schedule"], MATCHING_SCHEDULES)
+    if "matching_schedule" in params:
+        schedule = params["matching_schedule"]
+        check_choice("matching_schedule", schedule, MATCHING_SCHEDULES)
     if isinstance(params["optimizer"], str):
         check_choice("optimizer", params["optimizer"], tuple(OPTIMIZERS))
     elif not isinstance(params["optimizer"], type):
@@ -197,7 +200,7 @@ def build_net(
 ) -> SequenceNet:
     """Build an untrained net from an estimator's parameters."""
     params = estimator.get_params(deep=False)
-    layers = {name: params[name] for name in LAYER_PARAMS}
+    layers = {name: params[name] for name in LAYER_PARAMS if name in params}
     return new_net(
         module,
         {**layers, **module_params},
@@ -249,7 +252,8 @@ def best_epoch(history: History) -> int:
     return int(np.argmin(history[:, "valid_loss"])) + 1
 
 
-def _check_integer(name: str, value: Any, low: int, auto: bool = False) -> None:
+def check_integer(name: str, value: Any, low: int, auto: bool = False) -> None:
+    """Raise an error unless `value` is an integer of at least `low`."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         also = " or None for the default" if auto else ""
         raise TypeError(f"{name} must be an integer{also}, got {value!r}")
