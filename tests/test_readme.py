@@ -1,4 +1,4 @@
-"""Examples of the README and of the page on filling gaps run and print as told."""
+"""Examples of the README and of some pages run and print as told."""
 
 import re
 from pathlib import Path
@@ -39,9 +39,10 @@ def test_there_are_examples():
 
 
 @pytest.mark.filterwarnings("default")
-def test_page_runs_from_top_to_bottom(capsys):
+@pytest.mark.parametrize("page", ["docs/imputing.md", "docs/association.md"])
+def test_page_runs_from_top_to_bottom(page, capsys):
     names = {}
-    examples = find_examples("docs/imputing.md")
-    assert len(examples) > 5
+    examples = find_examples(page)
+    assert len(examples) >= 5
     for code, output in examples:
         check_example(code, output, names, capsys)
