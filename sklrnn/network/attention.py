@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 _N_FILTERS = 8
-_FILTER_WIDTH = 5
+_SEEN = 5
+"""Steps around one whose last weights are seen, an odd number."""
 
 
 class Additive(nn.Module):
@@ -61,11 +62,12 @@ class Location(Additive):
     r"""Additive scores that also see where the decoder has looked before.
 
     .. math::
-        f_i &= F * \alpha_{i-1} \\
+        f_{ij} &= F\, [\alpha_{i-1,j-2}, \ldots, \alpha_{i-1,j+2}] \\
         e_{ij} &= v^\top \tanh(W s_{i-1} + U h_j + V f_{ij})
 
     F are 8 filters of 5 steps, so that the next step to look at can be told from the
-    last one, in sequences of any length.
+    last one, in sequences of any length. (V alone could do what they do, over so few
+    steps, but learns it more slowly.)
 
     Parameters
     ----------
@@ -79,13 +81,15 @@ class Location(Additive):
 
     def __init__(self, query_size: int, annotation_size: int, size: int) -> None:
         super().__init__(query_size, annotation_size, size)
-        half = _FILTER_WIDTH // 2
-        self.filters = nn.Conv1d(1, _N_FILTERS, _FILTER_WIDTH, padding=half, bias=False)
+        self.filters = nn.Linear(_SEEN, _N_FILTERS, bias=False)
         self.place = nn.Linear(_N_FILTERS, size, bias=False)
 
     def forward(self, query: Tensor, keys: Tensor, before: Tensor) -> Tensor:
         """Score every step of the input, as `Additive` does."""
-        places = self.place(self.filters(before.unsqueeze(1)).transpose(1, 2))
+        half = _SEEN // 2
+        # Much faster than a convolution of one feature.
+        around = nn.functional.pad(before, (half, half)).unfold(1, _SEEN, 1)
+        places = self.place(self.filters(around))
         return super().forward(query, keys + places, before)
 
 

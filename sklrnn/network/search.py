@@ -56,7 +56,6 @@ class _Beam:
         self.network = network
         self.width = width
         copies = torch.arange(n_items, device=inputs.device).repeat_interleave(width)
-        self.first = copies.view(n_items, width)[:, :1] * 0
         self.first = torch.arange(n_items, device=inputs.device)[:, None] * width
         self.source = network.encode(inputs, lengths).choose(copies)
         self.progress = network.start(self.source)
@@ -79,9 +78,9 @@ class _Beam:
             scores[..., network.end] = -torch.inf
         n_symbols = scores.shape[-1]
         total = (self.alive[..., None] + scores).flatten(1)
-        self.alive, chosen = total.topk(min(self.width, total.shape[1]), dim=1)
+        self.alive, chosen = total.topk(self.width, dim=1)
         parents, last = chosen // n_symbols, chosen % n_symbols
-        places = torch.arange(self.alive.shape[1], device=last.device)
+        places = torch.arange(self.width, device=last.device)
         self.alive = self.alive.masked_fill(places >= self.n_places, -torch.inf)
         parents_tokens = parents[..., None].expand(-1, -1, step + 1)
         self.tokens = torch.cat(

@@ -48,6 +48,19 @@ def test_location_sees_where_it_has_looked():
     torch.testing.assert_close(found[1], anywhere[1])
 
 
+def test_location_follows_its_equation():
+    attention = Location(3, 4, 5)
+    before = torch.rand(2, 6)
+    seen = torch.cat([before[1, 2:], torch.zeros(1)])  # of step 4: the steps 2 to 6
+    inner = (
+        attention.query.weight @ QUERY[1]
+        + attention.key(ANNOTATIONS[1, 4])
+        + attention.place.weight @ attention.filters.weight @ seen
+    )
+    wanted = attention.score.weight[0] @ torch.tanh(inner)
+    torch.testing.assert_close(score(attention, before=before)[1, 4], wanted)
+
+
 def test_location_goes_along_with_what_it_has_seen():
     attention = Location(3, 4, 5)
     same = torch.zeros(1, 9, 4)
