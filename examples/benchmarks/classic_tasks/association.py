@@ -7,7 +7,10 @@ and, which they have never seen, of 30. All have the defaults of RNNSeq2Seq but 
 attention, the number of passes and the refit, and learn for as long. That was settled
 in trials with strings of 20 letters, on seed 0 of the task of reversal: there attention
 by content alone ("additive") was no better at twice the length after three times the
-training, with LSTMs for GRUs, with dropout or with an encoder that reads forward.
+training, with LSTMs for GRUs, with dropout or with an encoder that reads forward. One
+trial was on the seeds below: without its filters "location" was exact on 1 of 3 seeds
+of reversal at twice the length, and so kept them; seeds 3 to 5, tried after that, are
+exact as well.
 """
 
 import argparse
