@@ -13,6 +13,7 @@ __all__ = [
     "RNNImputer",
     "RNNLabeler",
     "RNNRegressor",
+    "RNNSeq2Seq",
     "__version__",
     "config_context",
     "datasets",
@@ -36,6 +37,7 @@ _MODULE_OF_NAME = {
     "RNNImputer": "sklrnn.imputer",
     "RNNLabeler": "sklrnn.labeler",
     "RNNRegressor": "sklrnn.regressor",
+    "RNNSeq2Seq": "sklrnn.seq2seq",
     "plugins": "sklrnn.registry",
     "register_cell": "sklrnn.registry",
     "register_fusion": "sklrnn.registry",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from sklrnn.labeler import RNNLabeler
     from sklrnn.registry import plugins, register_cell, register_fusion
     from sklrnn.regressor import RNNRegressor
+    from sklrnn.seq2seq import RNNSeq2Seq
 else:
 
     def __getattr__(name):

@@ -131,7 +131,9 @@ def check_params(estimator: Any) -> None:
         )
     check_choice("schedule", params["schedule"], SCHEDULES)
     check_choice("direction", params["direction"], DIRECTIONS)
-    check_choice("matching_schedule", params["matching_schedule"], MATCHING_SCHEDULES)
+    if "matching_schedule" in params:
+        schedule = params["matching_schedule"]
+        check_choice("matching_schedule", schedule, MATCHING_SCHEDULES)
     if isinstance(params["optimizer"], str):
         check_choice("optimizer", params["optimizer"], tuple(OPTIMIZERS))
     elif not isinstance(params["optimizer"], type):

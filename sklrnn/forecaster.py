@@ -37,8 +37,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     ----------
     cell : str or class, default="lstm"
         "elman", "jordan", "lstm", "gru", "grud" (decay over gaps), "mingru" and
-        "minlstm" (parallel over time), "mlp" (the feed-forward window, a baseline), the
-        name of a plug-in, or a class that follows `sklrnn.network.cells.base.Cell`.
+        "minlstm" (parallel over time), "mlp" (the feed-forward window, a baseline),
+        "transformer" (causal self-attention, another), the name of a plug-in, or a
+        class that follows `sklrnn.network.cells.base.Cell`.
     cell_params : dict or None, default=None
         Further arguments of the cell, such as ``{"nonlinearity": "relu"}`` for elman,
         ``{"alpha": 0.5}`` for jordan, ``{"reset": "before"}`` for gru or

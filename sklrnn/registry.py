@@ -25,6 +25,7 @@ _BUILT_IN = {
         "mingru": "sklrnn.network.cells.mingru:MinGRU",
         "minlstm": "sklrnn.network.cells.minlstm:MinLSTM",
         "mlp": "sklrnn.network.cells.mlp:MLP",
+        "transformer": "sklrnn.network.cells.transformer:Transformer",
     },
     "sklrnn.fusions": {
         "concat": "sklrnn.network.fusions:Concat",

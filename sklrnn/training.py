@@ -16,7 +16,7 @@ from skorch.history import History
 from torch import Tensor
 
 from sklrnn.batches import Batches, Windows, evaluation_batch
-from sklrnn.network.dropout import VariationalDropout
+from sklrnn.network.dropout import Drawing
 from sklrnn.network.losses import MaskedMSE
 
 OPTIMIZERS = {
@@ -126,18 +126,16 @@ class SequenceNet(NeuralNet):
             schedule=self.schedule,
         )
         self._scored = "train" if X[1] is None else "valid"
-        masks = torch.Generator(device).manual_seed(self.seed)
-        dropouts = [
-            m for m in self.module_.modules() if isinstance(m, VariationalDropout)
-        ]
-        for dropout in dropouts:
-            dropout.generator = masks
+        draws = torch.Generator(device).manual_seed(self.seed)
+        drawing = [m for m in self.module_.modules() if isinstance(m, Drawing)]
+        for each in drawing:
+            each.generator = draws
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
         finally:
             # Generators do not pickle; a fitted net must.
-            for dropout in dropouts:
-                dropout.generator = None
+            for each in drawing:
+                each.generator = None
             del self._batch_order, self._learning_rate, self._scored
             self.module_.eval()
 

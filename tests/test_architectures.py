@@ -13,7 +13,17 @@ from sklrnn import RNNForecaster
 from sklrnn.registry import plugins
 
 AIRLINE = load_airline()
-CELLS = ["elman", "jordan", "lstm", "gru", "grud", "mingru", "minlstm", "mlp"]
+CELLS = [
+    "elman",
+    "jordan",
+    "lstm",
+    "gru",
+    "grud",
+    "mingru",
+    "minlstm",
+    "mlp",
+    "transformer",
+]
 
 
 def quick(**params):

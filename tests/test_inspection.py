@@ -110,7 +110,9 @@ def test_gradients_are_those_of_the_loss():
     )
 
 
-@pytest.mark.parametrize("cell", ["elman", "jordan", "lstm", "gru", "grud", "mlp"])
+@pytest.mark.parametrize(
+    "cell", ["elman", "jordan", "lstm", "gru", "grud", "mlp", "transformer"]
+)
 @pytest.mark.parametrize("direction", ["forward", "coupled", "decoupled"])
 def test_every_architecture_shows_its_gradients(cell, direction):
     forecaster = fitted(cell=cell, direction=direction, num_layers=2)

@@ -24,6 +24,8 @@ VARIATIONS = [
     {"kernel": "loop"},
     {"kernel": "torch"},
     {"learn_initial": True},
+    {"memory": 3},
+    {"n_heads": 1},
     {"nonlinearity": "relu"},
     {"peephole": True},
     {"reset": "before"},

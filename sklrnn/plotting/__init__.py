@@ -1,6 +1,7 @@
 """Pictures of forecasts, gaps, gates, memories; light without matplotlib."""
 
 from sklrnn.plotting.absence import plot_absence
+from sklrnn.plotting.attention import plot_attention
 from sklrnn.plotting.forecast import plot_forecast
 from sklrnn.plotting.imputation import plot_imputation
 from sklrnn.plotting.network import plot_fusion_gates, plot_gradient_flow
@@ -9,6 +10,7 @@ from sklrnn.plotting.symbols import plot_surprisal
 
 __all__ = [
     "plot_absence",
+    "plot_attention",
     "plot_forecast",
     "plot_fusion_gates",
     "plot_gradient_flow",

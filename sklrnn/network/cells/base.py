@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -159,14 +160,30 @@ def can_drop_hidden(cell: Cell | type[Cell]) -> bool:
 
 def detached(state: State) -> State:
     """Return a state through which no gradient flows."""
+    return _mapped(state, Tensor.detach)
+
+
+def chosen(state: State, items: Tensor) -> State:
+    """Return the state of some items of a batch, any of them several times.
+
+    Parameters
+    ----------
+    state : State
+    items : Tensor of shape (n_items,), int
+    """
+    return _mapped(state, lambda part: part.index_select(0, items))
+
+
+def _mapped(state: State, change: Callable[[Tensor], Tensor]) -> State:
+    """Return a state with every tensor of it changed."""
     if isinstance(state, Tensor):
-        return state.detach()
+        return change(state)
     if isinstance(state, dict):
-        return {key: detached(value) for key, value in state.items()}
+        return {key: _mapped(value, change) for key, value in state.items()}
     if isinstance(state, tuple) and hasattr(state, "_fields"):
-        return type(state)(*(detached(part) for part in state))
+        return type(state)(*(_mapped(part, change) for part in state))
     if isinstance(state, (tuple, list)):
-        return type(state)(detached(part) for part in state)
+        return type(state)(_mapped(part, change) for part in state)
     return state
 
 
