@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
@@ -353,6 +355,15 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
         _check_any(known)
         guess = found * self._scale + self._center
         return float(r2_score(values[known], guess[known]))
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type=None,
+            target_tags=TargetTags(required=True, multi_output=True),
+            input_tags=InputTags(allow_nan=True, three_d_array=True),
+        )
 
     @classmethod
     def get_test_params(cls, parameter_set="default"):

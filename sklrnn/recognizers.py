@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import (
     _check_sample_weight,
+    check_array,
     check_consistent_length,
     validate_data,
 )
@@ -54,14 +55,14 @@ class SequenceEstimator(SklearnSide):
     def _read(self, X: Any, *, reset: bool) -> Sequences:
         """Check X, and return it as sequences."""
         if is_flat(X):
-            again = reset or "_n_steps" in self.__dict__
-            table: Any = validate_data(
-                self if again else _Stranger(),
-                X,
-                reset=reset or not again,
-                dtype=[np.float64, np.float32],
-                ensure_all_finite="allow-nan",
-            )
+            how: Any = {
+                "dtype": [np.float64, np.float32],
+                "ensure_all_finite": "allow-nan",
+            }
+            if reset or "_n_steps" in self.__dict__:
+                table: Any = validate_data(self, X, reset=reset, **how)
+            else:
+                table = check_array(X, **how)
             if reset:
                 self._n_steps = table.shape[1]
             sequences = flat_sequences(table)
@@ -131,13 +132,7 @@ def weigh(
     weights = _check_sample_weight(
         sample_weight, sequences.lengths, dtype=np.float64, ensure_non_negative=True
     )
-    if not weights.any():
-        raise ValueError("sample_weight is 0 for all samples: nothing can be learned")
     return merge_repeats(sequences, answers, weights)
-
-
-class _Stranger:
-    """Stands for an estimator that was fitted to a panel, not to a table."""
 
 
 def _as_panel(X: Any) -> Any:

@@ -339,13 +339,12 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
         -------
         list of dict
         """
-        quick = {"hidden_size": 8, "lr": 0.05, "max_epochs": 30, "batch_size": 32}
+        quick = {"max_epochs": 1, "hidden_size": 4, "random_state": 0}
         return [
             {**quick, "pooling": "attention"},
             {
                 **quick,
                 "cell": "lstm",
-                "direction": "forward",
                 "pooling": "last",
                 "normalize": None,
                 "layer_norm": True,

@@ -4,7 +4,13 @@ import pytest
 from sklearn.utils.estimator_checks import check_estimator as check_sklearn
 from sktime.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from sklrnn import HopfieldMemory, RNNForecaster, RNNImputer
+from sklrnn import (
+    HopfieldMemory,
+    RNNClassifier,
+    RNNForecaster,
+    RNNImputer,
+    RNNRegressor,
+)
 
 # Checks of scikit-learn that cannot hold, with the reason.
 EXPECTED_TO_FAIL: dict[str, str] = {}
@@ -12,7 +18,7 @@ EXPECTED_TO_FAIL: dict[str, str] = {}
 
 # The checks of sktime are not ours to mend: what they warn of does not count here.
 @pytest.mark.filterwarnings("default")
-@parametrize_with_checks([RNNForecaster, RNNImputer])
+@parametrize_with_checks([RNNClassifier, RNNForecaster, RNNImputer, RNNRegressor])
 def test_sktime(obj, test_name):
     results = check_estimator(
         obj, tests_to_run=test_name, raise_exceptions=True, verbose=False
@@ -27,6 +33,27 @@ def test_sklearn(params):
         RNNImputer(**params), expected_failed_checks=EXPECTED_TO_FAIL, on_skip=None
     )
     assert {result["status"] for result in results} <= {"passed", "skipped", "xfail"}
+
+
+# Some of these checks ask that something has been learned from a few samples, which
+# the last parameter set of both is too slow for.
+LEARNING = {"hidden_size": 8, "lr": 0.05, "max_epochs": 60, "batch_size": 32}
+RECOGNIZERS = [
+    estimator(**{**params, **LEARNING, "refit": refit})
+    for estimator in (RNNClassifier, RNNRegressor)
+    for params, refit in zip(
+        estimator.get_test_params()[:3], (True, False, False), strict=True
+    )
+]
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("estimator", RECOGNIZERS, ids=str)
+def test_sklearn_on_recognizers(estimator):
+    results = check_sklearn(
+        estimator, expected_failed_checks=EXPECTED_TO_FAIL, on_skip=None
+    )
+    assert {result["status"] for result in results} <= {"passed", "skipped"}
 
 
 # A threshold, since these checks feed numbers of all kinds.
@@ -60,6 +87,14 @@ def test_sklearn_on_memories(params):
             RNNImputer,
             "cell direction fusion loss score_steps absence_pattern absence_growth "
             "layer_norm refit validation_fraction bptt_steps",
+        ),
+        *(
+            (
+                estimator,
+                "cell direction fusion pooling normalize layer_norm dropout refit "
+                "validation_fraction bptt_steps",
+            )
+            for estimator in (RNNClassifier, RNNRegressor)
         ),
     ],
 )
