@@ -37,18 +37,21 @@ def test_sklearn(params):
 
 # Some of these checks ask that something has been learned from a few samples, which
 # the last parameter set of both is too slow for.
-LEARNING = {"hidden_size": 8, "lr": 0.05, "max_epochs": 60, "batch_size": 32}
+LEARNING = {"hidden_size": 8, "lr": 0.05, "batch_size": 32}
 RECOGNIZERS = [
-    estimator(**{**params, **LEARNING, "refit": refit})
-    for estimator in (RNNClassifier, RNNRegressor)
-    for params, refit in zip(
-        estimator.get_test_params()[:3], (True, False, False), strict=True
+    estimator(**{**params, **LEARNING, "max_epochs": n_epochs, "refit": refit})
+    for estimator, epochs in (
+        (RNNClassifier, (15, 15, 15)),
+        (RNNRegressor, (30, 100, 30)),
+    )
+    for params, n_epochs, refit in zip(
+        estimator.get_test_params()[:3], epochs, (True, False, False), strict=True
     )
 ]
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("estimator", RECOGNIZERS, ids=str)
+@pytest.mark.parametrize("estimator", RECOGNIZERS)
 def test_sklearn_on_recognizers(estimator):
     results = check_sklearn(
         estimator, expected_failed_checks=EXPECTED_TO_FAIL, on_skip=None

@@ -2,10 +2,10 @@
 
     python examples/benchmarks/recognition_speed.py
 
-10,000 sequences of 100 steps, one channel, two classes; networks of 64 units, batches of
-128, two epochs, no validation part, one thread. The loop has torch's own layers, AdamW,
-a shuffled index and clipped gradients, and nothing else. Both run in turn; times are
-CPU seconds, the median of the rounds. A speed of 1 is that of the loop.
+10,000 sequences of 100 steps, one channel, two classes; networks of 64 units, batches
+of 128, two epochs, no validation part, one thread. The loop has torch's own layers,
+AdamW, a shuffled index and clipped gradients, and nothing else. Both run in turn; times
+are CPU seconds, the median of the rounds. A speed of 1 is that of the loop.
 """
 
 import os
