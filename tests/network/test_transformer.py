@@ -65,7 +65,7 @@ def test_bad_numbers(params, message):
 def test_it_forecasts(direction):
     waves = np.sin(np.arange(123) / 3)
     forecaster = RNNForecaster(
-        "transformer", direction=direction, hidden_size=8, max_epochs=15, random_state=0
+        "transformer", direction=direction, hidden_size=8, max_epochs=40, random_state=0
     )
     forecast = forecaster.fit(waves[:120], fh=[1, 2, 3]).predict()
     assert np.abs(forecast.ravel() - waves[120:]).max() < 0.4
@@ -77,7 +77,7 @@ def test_it_fills_gaps(direction):
     table = waves.copy()
     table[40:44] = np.nan
     imputer = RNNImputer(
-        "transformer", direction=direction, hidden_size=8, max_epochs=15, random_state=0
+        "transformer", direction=direction, hidden_size=8, max_epochs=40, random_state=0
     )
     filled = imputer.fit_transform(table)
     assert np.abs(filled - waves).max() < 0.6
