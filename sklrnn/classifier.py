@@ -45,7 +45,7 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
         a plug-in or a class.
     fusion_params : dict or None, default=None
         Further arguments of the fusion.
-    pooling : {"last", "mean", "max", "attention"}, default="mean"
+    pooling : {"last", "mean", "max", "attention"}, default="attention"
         How one vector is made of the outputs of all steps; "last" takes what is known
         after the whole sequence. See `sklrnn.network.pooling.Pooling`.
     normalize : {"standard", "sequence"} or None, default="standard"
@@ -197,7 +197,7 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
         direction="coupled",
         fusion="concat",
         fusion_params=None,
-        pooling="mean",
+        pooling="attention",
         normalize="standard",
         dropout=0.0,
         recurrent_dropout=0.0,

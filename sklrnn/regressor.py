@@ -42,7 +42,7 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
         a plug-in or a class.
     fusion_params : dict or None, default=None
         Further arguments of the fusion.
-    pooling : {"last", "mean", "max", "attention"}, default="mean"
+    pooling : {"last", "mean", "max", "attention"}, default="attention"
         How one vector is made of the outputs of all steps; "last" takes what is known
         after the whole sequence. See `sklrnn.network.pooling.Pooling`.
     normalize : {"standard", "sequence"} or None, default="standard"
@@ -178,7 +178,7 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
         direction="coupled",
         fusion="concat",
         fusion_params=None,
-        pooling="mean",
+        pooling="attention",
         normalize="standard",
         dropout=0.0,
         recurrent_dropout=0.0,
@@ -341,7 +341,7 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
         """
         quick = {"max_epochs": 1, "hidden_size": 4, "random_state": 0}
         return [
-            {**quick, "pooling": "attention"},
+            {**quick},
             {
                 **quick,
                 "cell": "lstm",
