@@ -80,7 +80,7 @@ def draw(X, y, labels, proba):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--plot", metavar="FILE", help="draw what is mistaken for what")
-    parser.add_argument("--max-epochs", type=int, default=60)
+    parser.add_argument("--max-epochs", type=int, default=25)
     parser.add_argument("--quick", action="store_true", help="little data, one epoch")
     return parser.parse_args()
 

@@ -417,7 +417,7 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
                 **quick,
                 "cell": "jordan",
                 "fusion": "recurrent",
-                "pooling": "attention",
+                "pooling": "mean",
                 "num_layers": 2,
                 "dropout": 0.1,
                 "bptt_steps": 5,
