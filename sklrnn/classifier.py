@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
@@ -14,6 +13,7 @@ from sklearn.utils.validation import assert_all_finite, column_or_1d
 from sktime.classification.base import BaseClassifier
 from sktime.utils.warnings import warn
 
+from sklrnn.data.labels import is_missing
 from sklrnn.recognition import Lesson
 from sklrnn.recognizers import SequenceEstimator, weigh
 
@@ -367,7 +367,7 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
         labels = column_or_1d(y, warn=True)
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name="y")
-        elif pd.isna(labels).any():
+        elif is_missing(labels).any():
             raise ValueError("y has missing labels; leave those samples out")
         check_classification_targets(labels)
         return labels

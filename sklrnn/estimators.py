@@ -7,6 +7,8 @@ from typing import Any
 from sklearn.exceptions import NotFittedError
 from sktime.exceptions import NotFittedError as SktimeNotFittedError
 
+from sklrnn.parameters import check_architecture
+
 
 class _NotFitted(NotFittedError, SktimeNotFittedError):
     """What both libraries expect to be raised."""
@@ -49,13 +51,7 @@ class SklearnSide:
         previous = self.__dict__.get("_previous")
         if previous is None:
             return None
-        for name, value in architecture.items():
-            if value != previous[1][name]:
-                raise ValueError(
-                    f"{name} is {value!r}, but the network to go on from was built "
-                    f"with {previous[1][name]!r}; keep it, or fit a new "
-                    f"{type(self).__name__}"
-                )
+        check_architecture(previous[1], architecture, type(self).__name__)
         return previous[0]
 
     def _finish(self, fitted: Any, architecture: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklrnn.base import LAYER_PARAMS, TRAINING_ONLY, check_params
 from sklrnn.data.symbols import END, Symbols, Vocabulary, read_sequences
 from sklrnn.generation import go_on, learn, predict_symbols, score_symbols
-from sklrnn.parameters import check_integer, draw_seed
+from sklrnn.parameters import check_architecture, check_integer, draw_seed
 from sklrnn.training import DivergenceError
 
 _ARCHITECTURE = (
@@ -269,7 +269,7 @@ class RNNGenerator(BaseEstimator):
         architecture["strings"], architecture["ends"] = symbols.strings, ends
         vocabulary = Vocabulary(symbols.sequences)
         if start is not None:
-            _check_start(self._architecture, architecture)
+            check_architecture(self._architecture, architecture, "RNNGenerator")
             vocabulary = self._vocabulary
         codes = [vocabulary.encode(tokens, "X") for tokens in symbols.sequences]
         self.seed_ = draw_seed(self.random_state)
@@ -493,12 +493,3 @@ def _check_draw(length: Any, temperature: Any, top_k: Any) -> None:
         raise ValueError(
             f"temperature must be at least 0 and finite, got {temperature}"
         )
-
-
-def _check_start(before: dict[str, Any], now: dict[str, Any]) -> None:
-    for name, value in now.items():
-        if value != before[name]:
-            raise ValueError(
-                f"{name} is {value!r}, but the network to go on from was built with "
-                f"{before[name]!r}; keep it, or fit a new RNNGenerator"
-            )

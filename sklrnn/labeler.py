@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, r2_score
 from sktime.base import BaseEstimator
 
-from sklrnn.data.labels import read_labels, read_values, restore_steps
+from sklrnn.data.labels import is_missing, read_labels, read_values, restore_steps
 from sklrnn.data.sequences import is_flat
 from sklrnn.data.tables import standardisation
 from sklrnn.parameters import check_choice
@@ -264,7 +263,7 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
         sequences = self._read(X, reset=True)
         if self.task == "classification":
             labels = read_labels(y, sequences.lengths)
-            known = ~pd.isna(labels)
+            known = ~is_missing(labels)
             _check_any(known)
             self.classes_, classes = np.unique(labels[known], return_inverse=True)
             answers = np.zeros(len(labels), dtype=np.int64)
@@ -346,7 +345,7 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
         found = self._answer(sequences)
         if self.task == "classification":
             labels = read_labels(y, sequences.lengths)
-            known = ~pd.isna(labels)
+            known = ~is_missing(labels)
             _check_any(known)
             guess = self.classes_[found.argmax(axis=1)]
             return float(accuracy_score(labels[known], guess[known]))

@@ -8,6 +8,18 @@ from typing import Any
 import numpy as np
 
 
+def check_architecture(
+    before: dict[str, Any], now: dict[str, Any], estimator: str
+) -> None:
+    """Raise a ValueError unless a warm start finds the network as it was built."""
+    for name, value in now.items():
+        if value != before[name]:
+            raise ValueError(
+                f"{name} is {value!r}, but the network to go on from was built with "
+                f"{before[name]!r}; keep it, or fit a new {estimator}"
+            )
+
+
 def check_choice(name: str, value: Any, allowed: tuple) -> None:
     """Raise a ValueError unless `value` is one of `allowed`."""
     if value not in allowed:

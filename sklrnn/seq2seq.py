@@ -14,7 +14,7 @@ from sklrnn.base import LAYER_PARAMS, TRAINING_ONLY, check_params
 from sklrnn.data.pairs import read_pairs, read_side
 from sklrnn.data.symbols import Vocabulary
 from sklrnn.network.attention import ATTENTIONS
-from sklrnn.parameters import check_choice, check_integer, draw_seed
+from sklrnn.parameters import check_architecture, check_choice, check_integer, draw_seed
 from sklrnn.training import DivergenceError
 
 _ARCHITECTURE = (
@@ -280,7 +280,7 @@ class RNNSeq2Seq(BaseEstimator):
         if start is None:
             known = Vocabulary(inputs.sequences), Vocabulary(outputs.sequences)
         else:
-            _check_start(self._architecture, architecture)
+            check_architecture(self._architecture, architecture, "RNNSeq2Seq")
             known = self._vocabularies
         pairs = Pairs(
             _encode(known[0], inputs.sequences, "X"),
@@ -472,12 +472,3 @@ def _encode(known: Vocabulary, sequences: list[list], name: str) -> list[np.ndar
         known.encode(tokens, f"{name}[{number}]")
         for number, tokens in enumerate(sequences)
     ]
-
-
-def _check_start(before: dict[str, Any], now: dict[str, Any]) -> None:
-    for name, value in now.items():
-        if value != before[name]:
-            raise ValueError(
-                f"{name} is {value!r}, but the network to go on from was built with "
-                f"{before[name]!r}; keep it, or fit a new RNNSeq2Seq"
-            )

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
-from sklrnn.data.frames import as_numbers, column_numbers, put_fills
+from sklrnn.data.frames import as_numbers, column_numbers, is_nested, put_fills
 from sklrnn.estimators import SklearnSide
 
 
@@ -84,7 +84,7 @@ class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin)
         """
         if isinstance(X, pd.Series):
             return self._admit_series(X, reset)
-        if isinstance(X, pd.DataFrame) and not _is_nested(X):
+        if isinstance(X, pd.DataFrame) and not is_nested(X):
             return self._admit_frame(X, reset)
         if _is_panel(X):
             _check_cells(X)
@@ -152,15 +152,10 @@ class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin)
 def _is_panel(X: Any) -> bool:
     """Tell whether X is a panel of sktime's that is no frame of numbers."""
     if isinstance(X, pd.DataFrame):
-        return _is_nested(X)
+        return is_nested(X)
     if isinstance(X, np.ndarray):
         return X.ndim == 3
     return isinstance(X, list) and len(X) > 0 and isinstance(X[0], pd.DataFrame)
-
-
-def _is_nested(X: pd.DataFrame) -> bool:
-    """Tell whether a frame holds a series in every cell."""
-    return X.size > 0 and isinstance(X.iat[0, 0], (pd.Series, np.ndarray))
 
 
 def _width(X: Any) -> int:

@@ -33,8 +33,8 @@ ROOMS_BELOW = {
     "batches": {"data"},
     "training": {"batches", "data", "network", "registry"},
     "threads": set(),
-    "estimators": set(),
-    "transformers": {"data", "estimators"},
+    "estimators": {"parameters"},
+    "transformers": {"data", "estimators", "parameters"},
     "recognition": {
         "base",
         "batches",

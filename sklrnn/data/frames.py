@@ -59,6 +59,11 @@ def column_numbers(column: pd.Series) -> np.ndarray:
     return values
 
 
+def is_nested(X: pd.DataFrame) -> bool:
+    """Tell whether a frame holds a series in every cell."""
+    return X.size > 0 and isinstance(X.iat[0, 0], (pd.Series, np.ndarray))
+
+
 def tells_times(X: Any) -> bool:
     """Tell whether X has an index of times; else its rows follow one another."""
     if not isinstance(X, (pd.DataFrame, pd.Series)):

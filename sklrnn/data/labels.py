@@ -39,6 +39,11 @@ def read_labels(y: Any, lengths: np.ndarray) -> np.ndarray:
     return labels
 
 
+def is_missing(labels: np.ndarray) -> np.ndarray:
+    """Tell which labels are None or NaN: bool, of the same shape."""
+    return np.asarray(pd.isna(labels))
+
+
 def read_values(y: Any, lengths: np.ndarray) -> tuple[np.ndarray, bool]:
     """Return the values of all steps, end to end.
 

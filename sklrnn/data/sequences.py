@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.frames import as_numbers
+from sklrnn.data.frames import as_numbers, is_nested
 from sklrnn.data.tables import iterate_series
 from sklrnn.data.windows import channels
 
@@ -48,7 +48,7 @@ class Sequences(NamedTuple):
 def is_flat(X: Any) -> bool:
     """Tell whether X is a table, each row a sequence of one channel."""
     if isinstance(X, pd.DataFrame):
-        return not isinstance(X.index, pd.MultiIndex) and not _is_nested(X)
+        return not isinstance(X.index, pd.MultiIndex) and not is_nested(X)
     if isinstance(X, list):
         return not any(_is_sequence(item) for item in X) or _is_rectangle(X)
     return not (isinstance(X, np.ndarray) and X.ndim == 3)
@@ -153,10 +153,6 @@ def _is_rectangle(X: list) -> bool:
     """Tell whether a list holds plain sequences of numbers, all of one length."""
     plain = all(isinstance(item, (list, tuple)) for item in X)
     return plain and len({len(item) for item in X}) == 1 and np.ndim(X) == 2
-
-
-def _is_nested(X: pd.DataFrame) -> bool:
-    return X.size > 0 and isinstance(X.iat[0, 0], (pd.Series, np.ndarray))
 
 
 def _read_item(item: Any, which: str) -> np.ndarray:

@@ -63,10 +63,6 @@ class RecognitionNetwork(EncodedNetwork):
         """
         return self.head(self._read(x, lengths))
 
-    def outputs(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return what the recurrent layers know at every step."""
-        return self.encoder.sequence(x, lengths=lengths)[0]
-
     def loss(
         self,
         criterion: nn.Module,
