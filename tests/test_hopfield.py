@@ -343,9 +343,9 @@ def test_capacity_and_load():
     ("beta", "radius", "n_features", "c"), [(1, 3, 20, 3.1546), (1, 1, 75, 1.3718)]
 )
 def test_capacity_of_the_modern_memory(beta, radius, n_features, c):
-    # Values of c as remembered of the two examples of Ramsauer et al., not looked up; for a
-    # probability of 0.001.
-    # and patterns of the length radius * sqrt(n_features - 1).
+    # Values of c as remembered of the two examples of Ramsauer et al., which were not
+    # looked up; for a probability of 0.001 and patterns of the length
+    # radius * sqrt(n_features - 1).
     patterns = np.random.default_rng(0).normal(size=(5, n_features))
     patterns *= (
         radius * math.sqrt(n_features - 1) / np.linalg.norm(patterns, axis=1)[:, None]
