@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 from sktime.classification.base import BaseClassifier
@@ -15,7 +14,7 @@ from sktime.utils.warnings import warn
 
 from sklrnn.data.labels import is_missing
 from sklrnn.recognition import Lesson
-from sklrnn.recognizers import SequenceEstimator, weigh
+from sklrnn.recognizers import SequenceEstimator, weigh, weigh_classes
 
 
 class RNNClassifier(SequenceEstimator, BaseClassifier):
@@ -296,7 +295,7 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
                 f"only single label seen in y passed to fit of {type(self).__name__}",
                 obj=self,
             )
-        weights = weights * self._class_weights(answers, weights)[answers]
+        weights = weigh_classes(self.class_weight, self.classes_, answers, weights)
         lesson = Lesson(
             sequences.take(index),
             answers.astype(np.int64),
@@ -371,13 +370,6 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
             raise ValueError("y has missing labels; leave those samples out")
         check_classification_targets(labels)
         return labels
-
-    def _class_weights(self, answers: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            counts = np.bincount(answers, weights=weights)
-            return counts.sum() / (len(counts) * counts)
-        labels = self.classes_[answers]
-        return compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
 
     @classmethod
     def get_test_params(cls, parameter_set="default"):

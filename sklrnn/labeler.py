@@ -14,7 +14,7 @@ from sklrnn.data.sequences import is_flat
 from sklrnn.data.tables import standardisation
 from sklrnn.parameters import check_choice
 from sklrnn.recognition import Lesson
-from sklrnn.recognizers import SequenceEstimator
+from sklrnn.recognizers import SequenceEstimator, weigh_classes
 
 TASKS = ("classification", "regression")
 
@@ -65,6 +65,10 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
         both networks.
     matching_schedule : {"constant", "rise", "fall"}, default="constant"
         Course of that weight over the training.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the labels of a classification: a dict from label to weight, 1 for
+        those not in it; "balanced" for weights inverse to how often the labels occur;
+        None for 1.
     optimizer : str or class, default="adamw"
         "adamw", "adam", "sgd", "rmsprop", or a torch class.
     lr : float, default=5e-3
@@ -188,6 +192,7 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
         bptt_steps=None,
         matching_weight=0.01,
         matching_schedule="constant",
+        class_weight=None,
         optimizer="adamw",
         lr=5e-3,
         weight_decay=1e-2,
@@ -220,6 +225,7 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
         self.bptt_steps = bptt_steps
         self.matching_weight = matching_weight
         self.matching_schedule = matching_schedule
+        self.class_weight = class_weight
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
@@ -269,7 +275,14 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
             answers = np.zeros(len(labels), dtype=np.int64)
             answers[known] = classes
             n_outputs = len(self.classes_)
+            even = np.ones(len(classes))
+            weights = weigh_classes(self.class_weight, self.classes_, classes, even)
         else:
+            if self.class_weight is not None:
+                raise ValueError(
+                    "class_weight must be None with task='regression', where there "
+                    f"are no classes; got {self.class_weight!r}"
+                )
             values, self._flat = read_values(y, sequences.lengths)
             known = ~np.isnan(values).any(axis=1)
             _check_any(known)
@@ -277,8 +290,10 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
             scaled = (values - self._center) / self._scale
             answers = np.where(known[:, None], scaled, 0.0).astype(np.float32)
             n_outputs = values.shape[1]
-        weights = known.astype(np.float64)
-        self._learn(Lesson(sequences, answers, weights, n_outputs), None)
+            weights = np.ones(known.sum())
+        of_steps = np.zeros(len(known))
+        of_steps[known] = weights / weights.mean()
+        self._learn(Lesson(sequences, answers, of_steps, n_outputs), None)
         self._is_fitted = True
         return self
 

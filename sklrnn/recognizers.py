@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_array,
@@ -133,6 +134,20 @@ def weigh(
         sample_weight, sequences.lengths, dtype=np.float64, ensure_non_negative=True
     )
     return merge_repeats(sequences, answers, weights)
+
+
+def weigh_classes(
+    class_weight: Any, classes: np.ndarray, answers: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Return weights times those of the classes they belong to."""
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        counts = np.bincount(answers, weights=weights)
+        of_class = counts.sum() / (len(counts) * counts)
+    else:
+        of_class = compute_class_weight(
+            class_weight, classes=classes, y=classes[answers]
+        )
+    return weights * of_class[answers]
 
 
 def _as_panel(X: Any) -> Any:

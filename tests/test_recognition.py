@@ -193,6 +193,18 @@ def test_labeler_leaves_steps_without_an_answer_out():
     )
 
 
+def test_class_weight_of_labels():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(30, 20))
+    rare = np.where(rng.random(noise.shape) < 0.2, "rare", "usual")
+    found = {}
+    for weight in (None, "balanced", {"rare": 100.0}):
+        labeler = RNNLabeler(class_weight=weight, max_epochs=15, **QUICK)
+        found[str(weight)] = labeler.fit(noise, rare).predict_proba(noise)[..., 0]
+    plain, balanced, heavy = (proba.mean() for proba in found.values())
+    assert plain < 0.3 < balanced < 0.7 < heavy
+
+
 def test_labeler_of_several_values():
     panel = np.random.default_rng(0).normal(size=(30, 2, 12))
     y = np.cumsum(panel, axis=2)
@@ -287,6 +299,8 @@ def test_bad_data():
         labeler.fit(X, np.full(X.shape, np.nan))
     with pytest.raises(ValueError, match="task='classification'"):
         labeler.fit(X, X).predict_proba(X)
+    with pytest.raises(ValueError, match="class_weight must be None with task"):
+        labeler.set_params(class_weight="balanced").fit(X, X)
 
 
 def test_labels_that_fit_has_not_seen_count_as_wrong():

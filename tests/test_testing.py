@@ -19,6 +19,7 @@ BUILT_IN = [row for row in sklrnn.plugins() if row.distribution == "sklrnn"]
 # Tried with every class whose constructor takes them.
 VARIATIONS = [
     {"alpha": 0.5},
+    {"chrono_steps": 50},
     {"forget_bias": 1.0},
     {"fuser": "lstm"},
     {"kernel": "loop"},

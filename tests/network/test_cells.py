@@ -98,6 +98,42 @@ def test_forget_bias():
     assert not torch.equal(bias[:4], torch.ones(4))
 
 
+def test_chrono_steps_of_lstm():
+    torch.manual_seed(0)
+    cell = LSTM(3, 1000, chrono_steps=50)
+    bias = cell.layer.bias_ih_l0 + cell.layer.bias_hh_l0
+    spans = 1 / (1 - bias[1000:2000].detach().sigmoid())
+    assert 2 <= spans.min() < 3 and 49 < spans.max() <= 50
+    assert spans.mean().item() == pytest.approx(26, abs=1)  # of a uniform distribution
+    assert torch.equal(bias[:1000], -bias[1000:2000])
+
+
+@pytest.mark.parametrize("cell_class", [GRU, partial(GRU, reset="before")])
+def test_chrono_steps_of_gru(cell_class):
+    torch.manual_seed(0)
+    cell = cell_class(1, 1000, chrono_steps=50)
+    with torch.no_grad():
+        cell.layer.weight_hh_l0.zero_()
+        cell.layer.weight_ih_l0.zero_()
+        cell.layer.bias_ih_l0[2000:] = cell.layer.bias_hh_l0[2000:] = 0.0
+    outputs, _ = cell.sequence(torch.zeros(1, 1, 1), (torch.ones(1, 1000),))
+    spans = 1 / (1 - outputs[0, 0].detach())
+    assert spans.min() >= 2 - 1e-4 and spans.max() <= 50.1
+    assert spans.mean().item() == pytest.approx(26, abs=1)
+
+
+@pytest.mark.parametrize("cell_class", [LSTM, GRU])
+@pytest.mark.parametrize("steps", [1, 2.5, "many"])
+def test_unusable_chrono_steps(cell_class, steps):
+    with pytest.raises(ValueError, match="chrono_steps must be an integer of at least"):
+        cell_class(3, 4, chrono_steps=steps)
+
+
+def test_one_bias_of_the_forget_gate():
+    with pytest.raises(ValueError, match="forget_bias and chrono_steps"):
+        LSTM(3, 4, forget_bias=1.0, chrono_steps=50)
+
+
 def test_unknown_nonlinearity():
     with pytest.raises(ValueError, match="nonlinearity must be 'tanh' or 'relu'"):
         Elman(3, 4, nonlinearity="sine")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -187,6 +188,24 @@ def _mapped(state: State, change: Callable[[Tensor], Tensor]) -> State:
     return state
 
 
+def chrono_bias(size: int, steps: int) -> Tensor:
+    r"""Draw biases with which gates remember for up to so many steps.
+
+    A gate that keeps the fraction :math:`\sigma(b)` of a state at every step forgets
+    over :math:`1 + e^b` steps. The biases are :math:`\log u`, u uniform from 1 to
+    ``steps - 1``.
+
+    References
+    ----------
+    C. Tallec and Y. Ollivier, "Can recurrent neural networks warp time?", ICLR 2018.
+    """
+    if not isinstance(steps, Integral) or steps < 2:
+        raise ValueError(
+            f"chrono_steps must be an integer of at least 2 or None, got {steps!r}"
+        )
+    return torch.empty(size).uniform_(1.0, float(steps) - 1.0).log()
+
+
 class LayerCell(Cell):
     """A cell with the weights of one of torch's own layers.
 
@@ -241,6 +260,14 @@ class LayerCell(Cell):
         gain = torch.ones(n_gates, self.hidden_size)
         self.norm_x = nn.Parameter(gain.clone()) if layer_norm else None
         self.norm_h = nn.Parameter(gain) if layer_norm else None
+
+    def _set_bias(self, gate: int, bias: Tensor) -> None:
+        """Let a fresh gate have a bias, which layer normalisation leaves as it is."""
+        _, _, input_bias, hidden_bias = self.layer.all_weights[0]
+        of_gate = slice(gate * self.hidden_size, (gate + 1) * self.hidden_size)
+        with torch.no_grad():
+            input_bias[of_gate] = 0.0
+            hidden_bias[of_gate] = bias
 
     def recurrent_inputs(
         self, state: State, hidden_mask: Tensor | None

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
-from sklrnn.network.cells.base import LayerCell, State, normalised
+from sklrnn.network.cells.base import LayerCell, State, chrono_bias, normalised
 
 
 class GRU(LayerCell):
@@ -33,6 +33,11 @@ class GRU(LayerCell):
     input_size, hidden_size : int
     reset : {"after", "before"}, default="after"
         Where the reset gate stands.
+    chrono_steps : int or None, default=None
+        How far back, in steps, matters: units of a fresh network then remember over
+        spans from 2 to so many steps; the biases of z are log u, u uniform from 1 to
+        ``chrono_steps - 1`` (Tallec and Ollivier 2018). None leaves torch's
+        initialisation.
     layer_norm : bool, default=False
         Whether to normalise inside the gates.
     kernel : {"auto", "native", "numba", "torch", "loop"}, default="auto"
@@ -48,7 +53,8 @@ class GRU(LayerCell):
     Raises
     ------
     ValueError
-        If `reset` is not one of those listed, or `kernel` cannot compute the cell.
+        If `reset` is not one of those listed, `chrono_steps` is below 2, or `kernel`
+        cannot compute the cell.
 
     References
     ----------
@@ -56,7 +62,8 @@ class GRU(LayerCell):
     statistical machine translation", EMNLP 2014, equations (5)-(8). J. Chung et al.,
     "Empirical evaluation of gated recurrent neural networks on sequence modeling",
     2014. J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", 2016,
-    appendix.
+    appendix. C. Tallec and Y. Ollivier, "Can recurrent neural networks warp time?",
+    ICLR 2018.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class GRU(LayerCell):
         input_size: int,
         hidden_size: int,
         reset: str = "after",
+        chrono_steps: int | None = None,
         layer_norm: bool = False,
         kernel: str = "auto",
     ) -> None:
@@ -78,6 +86,8 @@ class GRU(LayerCell):
         )
         self.reset = reset
         self.recurrence = f"gru_{reset}"
+        if chrono_steps is not None:
+            self._set_bias(1, chrono_bias(hidden_size, chrono_steps))
 
     def hidden_bias(self) -> Tensor:
         """Return the second biases, without that which is added where r multiplies."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from sklrnn.network.cells.base import LayerCell, State, normalised
+from sklrnn.network.cells.base import LayerCell, State, chrono_bias, normalised
 
 
 class LSTM(LayerCell):
@@ -33,6 +33,12 @@ class LSTM(LayerCell):
     forget_bias : float or None, default=None
         Initial bias of the forget gate; 1 lets a fresh network remember
         (Jozefowicz et al. 2015, section 2.2). None leaves torch's initialisation.
+    chrono_steps : int or None, default=None
+        How far back, in steps, matters: units of a fresh network then remember over
+        spans from 2 to so many steps, with forget biases log u, u uniform from 1 to
+        ``chrono_steps - 1``, and input biases -log u (Tallec and Ollivier 2018).
+        What lies further back than a few dozen steps is often not learned
+        without. None leaves torch's initialisation.
     peephole : bool, default=False
         Whether the gates see the cell state.
     layer_norm : bool, default=False
@@ -52,7 +58,8 @@ class LSTM(LayerCell):
     Raises
     ------
     ValueError
-        If `kernel` is not one that can compute the cell.
+        If `kernel` is not one that can compute the cell, `chrono_steps` is below 2, or
+        both `forget_bias` and `chrono_steps` are given.
 
     References
     ----------
@@ -64,7 +71,8 @@ class LSTM(LayerCell):
     Machine Learning Research 3, 2002 (peepholes). R. Jozefowicz, W. Zaremba and
     I. Sutskever, "An empirical exploration of recurrent network architectures", ICML
     2015. J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", 2016,
-    equations (20)-(22).
+    equations (20)-(22). C. Tallec and Y. Ollivier, "Can recurrent neural networks warp
+    time?", ICLR 2018.
     """
 
     recurrence = "lstm"
@@ -75,6 +83,7 @@ class LSTM(LayerCell):
         input_size: int,
         hidden_size: int,
         forget_bias: float | None = None,
+        chrono_steps: int | None = None,
         peephole: bool = False,
         layer_norm: bool = False,
         kernel: str = "auto",
@@ -88,12 +97,16 @@ class LSTM(LayerCell):
         )
         zeros = torch.zeros(3, hidden_size)
         self.peephole = nn.Parameter(zeros) if peephole else None
+        if forget_bias is not None and chrono_steps is not None:
+            raise ValueError(
+                "forget_bias and chrono_steps both set the forget gate's bias: give one"
+            )
         if forget_bias is not None:
-            forget = slice(hidden_size, 2 * hidden_size)
-            _, _, input_bias, hidden_bias = self.layer.all_weights[0]
-            with torch.no_grad():
-                input_bias[forget] = 0.0
-                hidden_bias[forget] = float(forget_bias)  # which is not normalised
+            self._set_bias(1, torch.full((hidden_size,), float(forget_bias)))
+        elif chrono_steps is not None:
+            bias = chrono_bias(hidden_size, chrono_steps)
+            self._set_bias(0, -bias)
+            self._set_bias(1, bias)
 
     def initial_state(self, batch: int) -> State:
         """Return zeros for h and c, each of shape (batch, hidden_size)."""
