@@ -41,7 +41,7 @@ def test_there_are_examples():
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(
     "page",
-    ["association", "imputing", "memories", "recognising", "symbols"],
+    ["association", "forecasting", "imputing", "memories", "recognising", "symbols"],
 )
 def test_page_runs_from_top_to_bottom(page, capsys):
     names = {}
