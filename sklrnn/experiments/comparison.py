@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import platform
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -21,8 +21,9 @@ from sklrnn.experiments.grid import (
     TASKS,
     Architecture,
     expand,
+    plain,
 )
-from sklrnn.experiments.protocol import Protocol, load, split, without_lacking
+from sklrnn.experiments.protocol import Protocol, load, split
 from sklrnn.experiments.statistics import tabulate
 from sklrnn.experiments.storage import Folder
 from sklrnn.experiments.trials import Settings, pace, refusal, run_naive, run_trial
@@ -195,6 +196,7 @@ def compare(
     linear interpolation    0
     Name: micro_mse, dtype: int64
     """
+    given = {name: value for name, value in locals().items() if name != "data"}
     found = run_comparison(
         data,
         task,
@@ -215,9 +217,20 @@ def compare(
         quick=quick,
         overwrite=overwrite,
         say=_say if verbose else _silent,
-        command="sklrnn.experiments.compare(...)",
+        command=_call(data, given),
     )
     return found.results
+
+
+def _call(data: Any, given: dict[str, Any]) -> str:
+    """Write the call of `compare` down, with what is not by default."""
+    signature = inspect.signature(compare).parameters
+    words = [repr(str(data)) if isinstance(data, (str, os.PathLike)) else "data"]
+    for name, value in given.items():
+        if value is not signature[name].default and value != signature[name].default:
+            shown = str(value) if isinstance(value, os.PathLike) else plain(value)
+            words.append(f"{name}={shown!r}")
+    return f"sklrnn.experiments.compare({', '.join(words)})"
 
 
 def _say(text: str) -> None:
@@ -276,13 +289,8 @@ def run_comparison(
     if grid is None:
         grid = QUICK_GRID if quick else FULL_GRID
     architectures, skipped = expand(grid, tasks)
-    table, lines = load(data, columns, time, start, end)
-    if quick and len(table) > _QUICK_ROWS:
-        table = table.iloc[-_QUICK_ROWS:]
-        lines.append(f"quick: the newest {_QUICK_ROWS} steps, from {table.index[0]}")
-    if not columns:
-        table, missing = without_lacking(table)
-        lines += missing
+    newest = _QUICK_ROWS if quick else None
+    table, lines = load(data, columns, time, start, end, newest)
     protocol = split(
         table, window_length=window_length, n_after=n_after, stride=stride
     )
@@ -311,7 +319,6 @@ def run_comparison(
         from sklrnn.experiments.page import write_report
 
         write_report(found, folder)
-        say(f"{folder.path / 'index.html'}: report")
     return found
 
 

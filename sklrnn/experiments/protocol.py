@@ -182,7 +182,7 @@ def _lacking(table: pd.DataFrame) -> list[tuple[str, str]]:
     ]
 
 
-def without_lacking(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def _without_lacking(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Leave out the columns without a value to learn from, and say so."""
     lacking = {name: part for name, part in reversed(_lacking(table))}
     if not lacking or len(lacking) == table.shape[1]:
@@ -375,6 +375,7 @@ def load(
     time: str | None = None,
     start: Any = None,
     end: Any = None,
+    newest: int | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Load the columns to compare on, on a regular grid of times.
 
@@ -387,6 +388,8 @@ def load(
         Column of times.
     start, end : str, timestamp or int, optional
         First and last time to use.
+    newest : int, optional
+        Largest number of rows to use, the newest.
 
     Returns
     -------
@@ -416,14 +419,18 @@ def load(
     grid, times = files.put_on_grid(table, chosen, time)
     others = [name for name in table.columns if name not in (*chosen, grid.index.name)]
     grid = _period(grid, start, end)
-    lines = [
+    if newest is not None:
+        grid = grid.iloc[-newest:]
+    lines = [f"left out: {', '.join(others)}"] if others else []
+    if not names:
+        grid, lacking = _without_lacking(grid)
+        lines += lacking
+    missing = 100 * grid.isna().to_numpy().mean()
+    read = (
         f"{source}: {len(grid)} steps from {grid.index[0]} to {grid.index[-1]}, "
-        f"{100 * grid.isna().to_numpy().mean():.1f} % missing; time: {times}; columns: "
-        f"{', '.join(chosen)}"
-    ]
-    if others:
-        lines.append(f"left out: {', '.join(others)}")
-    return grid, lines
+        f"{missing:.1f} % missing; time: {times}; columns: {', '.join(grid.columns)}"
+    )
+    return grid, [read, *lines]
 
 
 def _read(data: Any, files: Any) -> tuple[pd.DataFrame, str, str | None]:

@@ -321,3 +321,76 @@ def compare_teacher(results: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def weights_beside_lstm(results: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return each architecture's weights as a share of the same one's with lstm.
+
+    Returns
+    -------
+    dict from (task, architecture) to float
+        Of the recurrent layers; without those that have no twin.
+    """
+    trained = results[results["seed"].notna()]
+    if "cell" not in trained:
+        return {}
+    params = list(results.columns[3 : results.columns.get_loc("micro_mse")])
+    others = [p for p in params if p != "cell"]
+    trained = trained.drop_duplicates(["task", "architecture"])
+    keys = [
+        tuple(map(str, row))
+        for row in trained[["task", *others]].itertuples(index=False)
+    ]
+    counts = dict(zip(zip(keys, trained["cell"], strict=True), trained["layer_parameters"], strict=True))
+    shares = {}
+    for key, row in zip(keys, trained.to_dict("records"), strict=True):
+        twin = counts.get((key, "lstm"))
+        if twin is not None and not pd.isna(row["layer_parameters"]):
+            shares[row["task"], row["architecture"]] = row["layer_parameters"] / twin
+    return shares
+
+
+def compare_tasks(results: pd.DataFrame) -> pd.DataFrame:
+    """Put the reconstruction of every network beside its prediction.
+
+    Returns
+    -------
+    pairs : DataFrame
+        One row per architecture of reconstruction that has a twin in prediction, of
+        the same parameters as far as both tasks have them: means over seeds of the
+        micro MSE of prediction, and of reconstruction online and offline, with
+        "online_verdict" and "offline_verdict": whether reconstruction is "better" or
+        "worse" by more than two deviations of the difference over seeds.
+    """
+    trained = results[results["seed"].notna()]
+    params = list(results.columns[3 : results.columns.get_loc("micro_mse")])
+    parts = {task: trained[trained["task"] == task] for task in trained["task"].unique()}
+    if len(parts) < 2:
+        return pd.DataFrame()
+    shared = [p for p in params if all(part[p].notna().any() for part in parts.values())]
+    first, rows = parts["prediction"], []
+    for name, part in parts["reconstruction"].groupby("architecture", sort=False):
+        row = part.iloc[0]
+        twins = first
+        for p in shared:
+            # A decoupled forecast is the same with every fusion.
+            if p != "fusion" or row.get("direction") != "decoupled":
+                twins = twins[twins[p].map(str) == str(row[p])]
+        predicted = twins.set_index("seed")["micro_mse"]
+        if not len(predicted):
+            continue
+        found = {"architecture": name, "prediction": predicted.mean()}
+        for view, column in (("online", "micro_mse"), ("offline", "offline_micro_mse")):
+            change = (part.set_index("seed")[column] - predicted).dropna()
+            found[view] = part[column].mean()
+            found[f"{view}_verdict"] = _better(change)
+        rows.append(found)
+    return pd.DataFrame(rows)
+
+
+def _better(change: pd.Series) -> str:
+    if len(change) < 2:
+        return "" if not len(change) else "not told apart"
+    if abs(change.mean()) <= DEVIATIONS * change.std():
+        return "not told apart"
+    return "better" if change.mean() < 0 else "worse"
