@@ -142,7 +142,7 @@ def expand(grid: Any, tasks: Sequence[str]) -> tuple[list[Architecture], list[st
     known = {task: _defaults(task) for task in tasks}
     names = dict.fromkeys([*_FIRST, *(name for point in points for name in point)])
     for name in names:
-        _check_name(name, known)
+        _check_name(name)
     for name, find in (("cell", registry.find_cell), ("fusion", registry.find_fusion)):
         for point in points:
             if name in point:
@@ -208,17 +208,17 @@ def estimator_class(task: str) -> Any:
     return RNNForecaster if task == "prediction" else RNNImputer
 
 
-def _check_name(name: str, known: dict[str, dict[str, Any]]) -> None:
-    every = {each for names in known.values() for each in names}
+def _check_name(name: str) -> None:
     if name in _PROTOCOL:
         raise ValueError(
             f"the grid has {name!r}, which the comparison sets alike for all; leave it "
             "out"
         )
-    if name not in every:
+    # A grid for both tasks may be used for one of them.
+    if not any(name in _defaults(task) for task in TASKS):
         raise ValueError(
-            f"the grid has {name!r}, which is no parameter of "
-            f"{' or '.join(estimator_class(task).__name__ for task in known)}"
+            f"the grid has {name!r}, which is no parameter of RNNForecaster or "
+            "RNNImputer"
         )
 
 

@@ -161,13 +161,17 @@ def split(
 def _borders(table: pd.DataFrame) -> tuple[int, int]:
     """Return the rows at which the validation part and the test part begin."""
     known = np.flatnonzero(table.notna().any(axis=1))
-    if len(known) < 2 * _FEWEST_WINDOWS:
+    if _too_short(table):
         raise ValueError(
             f"the table has {len(known)} rows with a value; a comparison needs many "
             "more"
         )
     n_train = int(known[round(TRAIN * len(known))])
     return n_train, int(known[round((TRAIN + VALIDATION) * len(known))])
+
+
+def _too_short(table: pd.DataFrame) -> bool:
+    return int(table.notna().any(axis=1).sum()) < 2 * _FEWEST_WINDOWS
 
 
 def _lacking(table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -184,7 +188,9 @@ def _lacking(table: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _without_lacking(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Leave out the columns without a value to learn from, and say so."""
-    lacking = {name: part for name, part in reversed(_lacking(table))}
+    if _too_short(table):  # which `split` says
+        return table, []
+    lacking = dict(reversed(_lacking(table)))
     if not lacking or len(lacking) == table.shape[1]:
         return table, []
     return table.drop(columns=list(lacking)), [
