@@ -42,9 +42,10 @@ class Folder:
         self.path = Path(path)
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"cannot write the report to {self.path}: it is a file")
-        if overwrite:
+        if overwrite and (self.path / MANIFEST).exists():
             self._empty()
-        self._check(identity)
+        else:
+            self._check(identity)
         (self.path / _CELLS).mkdir(parents=True, exist_ok=True)
         for part in self.path.glob("**/.*.part"):  # of a run that was killed
             part.unlink(missing_ok=True)

@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-GRID = {"cell": ["elman", "gru"], "direction": ["forward", "decoupled"]}
+GRID = (
+    {"cell": ["elman"], "direction": ["forward", "decoupled"]},
+    {"cell": ["gru"], "direction": ["coupled"], "fusion": ["gated"]},
+)
 SMALL = {
     "window_length": 8,
     "hidden_size": 4,
@@ -37,7 +40,6 @@ def found(table, folder):
     """A comparison with its report in `folder`."""
     from sklrnn.experiments.comparison import run_comparison
 
-    grid = [GRID, {"cell": ["gru"], "direction": ["coupled"], "fusion": ["gated"]}]
     return run_comparison(
-        table, "both", grid, 2, out=folder, command="sklrnn compare t.csv", **SMALL
+        table, "both", GRID, 2, out=folder, command="sklrnn compare t.csv", **SMALL
     )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -104,8 +105,6 @@ def test_reconstruction_sees_what_absence_left(protocol, direction):
 def test_online_a_decoupled_network_is_its_forward_branch(protocol):
     estimator = fitted("reconstruction", protocol, cell="gru", direction="decoupled")
     found = score_trial(estimator, "reconstruction", protocol)["scores"]
-    import pandas as pd
-
     errors = []
     for seen, truth in zip(protocol.seen[:, :8], protocol.truth, strict=True):
         rows = pd.DataFrame(seen, columns=list(protocol.columns))
@@ -165,7 +164,7 @@ def test_a_training_that_diverges_is_recorded(protocol, monkeypatch):
         raise DivergenceError("training diverged in epoch 1")
 
     monkeypatch.setattr("sklrnn.experiments.trials.fit", diverge)
-    record = run_trial(architecture("prediction"), protocol, SETTINGS, 0)
+    record = run_trial(architecture("prediction", cell="gru"), protocol, SETTINGS, 0)
     assert record["failed"] == "training diverged in epoch 1"
     assert record["scores"] == {}
 
