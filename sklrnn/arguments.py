@@ -103,8 +103,8 @@ def make_parser() -> argparse.ArgumentParser:
         "compare",
         help="compare architectures on prediction and reconstruction, with a report",
         description="Train a grid of recurrent networks on a table, for prediction and "
-        "for reconstruction\nof missing values, and report which are best, what is tied "
-        "and what it costs.",
+        "for reconstruction\nof missing values, and report which are best, what is "
+        "tied and what it costs.",
         epilog=_COMPARE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -129,9 +129,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_table(
-    command: argparse.ArgumentParser, kind: str = "CSV table"
-) -> None:
+def _add_table(command: argparse.ArgumentParser, kind: str = "CSV table") -> None:
     command.add_argument(
         "data",
         metavar="DATA",

@@ -1,4 +1,4 @@
-"""Files to tables: CSV and Parquet read, columns checked, rows given times or put on a grid."""
+"""Files to tables: CSV and Parquet, columns checked, rows given times or a grid."""
 
 from __future__ import annotations
 

@@ -291,9 +291,7 @@ def run_comparison(
     architectures, skipped = expand(grid, tasks)
     newest = _QUICK_ROWS if quick else None
     table, lines = load(data, columns, time, start, end, newest)
-    protocol = split(
-        table, window_length=window_length, n_after=n_after, stride=stride
-    )
+    protocol = split(table, window_length=window_length, n_after=n_after, stride=stride)
     folder = None
     if out is not None:
         _check_report()
@@ -358,7 +356,10 @@ def _whole(name: str, value: Any, default: int, low: int) -> int:
 def _check_report() -> None:
     """Check, before hours of training, that the report can be drawn."""
     missing = []
-    for module, extra in (("matplotlib", "matplotlib"), ("scikit_posthocs", "scikit-posthocs")):
+    for module, extra in (
+        ("matplotlib", "matplotlib"),
+        ("scikit_posthocs", "scikit-posthocs"),
+    ):
         try:
             __import__(module)
         except ImportError:
@@ -392,8 +393,8 @@ def _described(protocol: Protocol) -> list[str]:
     scored = int((~pd.isna(protocol.truth)).sum())
     return [
         f"training: {protocol.n_train} steps; validation: "
-        f"{protocol.n_learned - protocol.n_train} from {index[protocol.n_train]}; test: "
-        f"{n_rows - protocol.n_learned} from {index[protocol.n_learned]}, "
+        f"{protocol.n_learned - protocol.n_train} from {index[protocol.n_train]}; "
+        f"test: {n_rows - protocol.n_learned} from {index[protocol.n_learned]}, "
         f"{len(protocol.ends)} windows of {protocol.window_length} steps, "
         f"{scored} scored entries"
     ]
@@ -441,7 +442,7 @@ class _Runner:
         if found:
             self.say(f"{len(found)} of {len(cells)} trainings are finished already")
         waiting = [key for key in cells if key not in found]
-        distinct = list({id(a): a for a, _ in map(cells.get, waiting)}.values())
+        distinct = list({id(a): a for a, _ in (cells[k] for k in waiting)}.values())
         reasons = self._check(distinct)
         refused = [
             f"skipped {architecture.name} ({architecture.task}): {reason}"

@@ -43,7 +43,10 @@ def formula(layers: Any) -> int | None:
     total = 0
     for layer in layers.layers:
         if isinstance(layer, Coupled):
-            parts = [_of_branch(layer.forward_branch), _of_branch(layer.backward_branch)]
+            parts = [
+                _of_branch(layer.forward_branch),
+                _of_branch(layer.backward_branch),
+            ]
             parts.append(_of_fusion(layer.fusion, layer.forward_branch.cell))
         else:
             parts = [_of_branch(layer.branch)]

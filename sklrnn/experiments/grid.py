@@ -172,7 +172,9 @@ def _counted(count: int) -> str:
 def _points(grid: Any) -> list[dict[str, Any]]:
     parts = [grid] if isinstance(grid, Mapping) else grid
     if isinstance(parts, str) or not isinstance(parts, Iterable):
-        raise TypeError(f"grid must be a dict of lists, or a list of them, got {grid!r}")
+        raise TypeError(
+            f"grid must be a dict of lists, or a list of them, got {grid!r}"
+        )
     points = []
     for part in list(parts):
         if not isinstance(part, Mapping):
@@ -275,7 +277,9 @@ def _name(architecture: Architecture, varied: list[str]) -> str:
         words.append(_short(params["fusion"]))
     for name, value in params.items():
         if name in varied and name not in _FIRST:
-            words.append(_WORDS.get((name, _hashable(value)), f"{name} {_short(value)}"))
+            words.append(
+                _WORDS.get((name, _hashable(value)), f"{name} {_short(value)}")
+            )
     return " ".join(word for word in words if word)
 
 

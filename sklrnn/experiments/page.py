@@ -51,8 +51,7 @@ class Findings(NamedTuple):
         """Work out what there is to tell."""
         results = found.results
         ranks = {
-            place: statistics.rank(found.records, *place)
-            for place in _places(results)
+            place: statistics.rank(found.records, *place) for place in _places(results)
         }
         return cls(
             summary=statistics.summarise(results),
@@ -305,7 +304,8 @@ def _verdict(part: pd.DataFrame, place: tuple[str, str]) -> str:
         word = "lower" if change < 0 else "higher"
         text += (
             f" The best simple answer, {naive['architecture']}, has "
-            f"{_number(naive['micro_mse'])}: the network's is {abs(change):.1f} % {word}."
+            f"{_number(naive['micro_mse'])}: the network's is {abs(change):.1f} % "
+            f"{word}."
         )
     return text
 
@@ -336,7 +336,9 @@ def _results(findings: Findings) -> str:
     for row in summary.to_dict("records"):
         name, part = row["architecture"], _TITLES[row["task"], row["view"]]
         parts.append(part)
-        classes = [c for c in ("group", "choice") if row[f"{'best_' * (c == 'group')}{c}"]]
+        classes = [
+            c for c in ("group", "choice") if row[f"{'best_' * (c == 'group')}{c}"]
+        ]
         if row["seeds"] == 0:
             classes.append("naive")
             if row["task"] == "prediction" and row["view"] == "offline":
@@ -388,7 +390,7 @@ def _errors(found: Comparison, findings: Findings) -> str:
         score = "micro_mse" if view == "online" else "offline_micro_mse"
         rows = found.results[(found.results["task"] == task)]
         rows = rows[rows["seed"].notna() & rows[score].notna()]
-        seeds = rows.groupby("architecture")[score].apply(list).to_dict()
+        seeds: Any = rows.groupby("architecture")[score].apply(list).to_dict()
         title = _TITLES[task, view]
         shown.append(
             f"<h3>{escape(title.capitalize())}</h3>"
@@ -421,9 +423,9 @@ def _ranks(findings: Findings) -> str:
             + _figure(
                 draw_ranks(ranks),
                 f"Average ranks: {title}",
-                f"Average rank over {ranks.n_segments} consecutive segments of the test "
-                "part, of means over seeds; 1 is best. Those that a bar joins cannot be "
-                "told apart (Nemenyi's test at 5 %, critical difference "
+                f"Average rank over {ranks.n_segments} consecutive segments of the "
+                "test part, of means over seeds; 1 is best. Those that a bar joins "
+                "cannot be told apart (Nemenyi's test at 5 %, critical difference "
                 f"{ranks.difference:.2f}; Friedman's test that all are alike: p = "
                 f"{ranks.friedman:.2g}).{left}",
             )
@@ -454,10 +456,12 @@ def _effects(findings: Findings) -> str:
     }
     text = (
         "Architectures that differ in one parameter alone, paired: the mean change of "
-        "the micro MSE over the pairs and the seeds. It is told as lower or higher where "
-        "it is more than two deviations over seeds from none."
+        "the micro MSE over the pairs and the seeds. It is told as lower or higher "
+        "where it is more than two deviations over seeds from none."
     )
-    return _paragraphs(text, _chance(findings.effects["seeds"].max())) + _table(table, heads, "effects of single choices")
+    return _paragraphs(text, _chance(findings.effects["seeds"].max())) + _table(
+        table, heads, "effects of single choices"
+    )
 
 
 def _chance(n_seeds: int) -> str:
@@ -468,8 +472,8 @@ def _chance(n_seeds: int) -> str:
         return "With one seed nothing can be told apart."
     share = 2 * t.sf(statistics.DEVIATIONS * math.sqrt(n_seeds), n_seeds - 1)
     return (
-        f"With {n_seeds} seeds, about {100 * share:.0f} of 100 lines would be told so by "
-        "chance even if nothing differed."
+        f"With {n_seeds} seeds, about {100 * share:.0f} of 100 lines would be told so "
+        "by chance even if nothing differed."
     )
 
 
@@ -480,8 +484,8 @@ def _tasks(findings: Findings) -> str:
         return ""
     text = (
         "The same scored entries for both: prediction sees what was recorded up to the "
-        "step before, reconstruction sees a window from which entries were removed, and "
-        "offline also the steps after it."
+        "step before, reconstruction sees a window from which entries were removed, "
+        "and offline also the steps after it."
     )
     lines = []
     for view in ("online", "offline"):
@@ -506,8 +510,8 @@ def _teachers(findings: Findings) -> str:
         return ""
     text = (
         "A decoupled network beside the plain forward network of the same size. Online "
-        "both see and compute the same; what differs is that one had a teacher. Offline "
-        "the fusion with the teacher answers, which sees the steps after."
+        "both see and compute the same; what differs is that one had a teacher. "
+        "Offline the fusion with the teacher answers, which sees the steps after."
     )
     heads = {
         "architecture": "architecture",
@@ -579,22 +583,24 @@ def _percent(share: float | None) -> str:
 def _curves(found: Comparison, findings: Findings) -> str:
     from sklrnn.plotting.comparison import draw_curves
 
-    panels: dict[str, dict[str, list]] = {}
+    panels: dict[str, Any] = {}
     for record in _in_order(found, findings):
         if not record.get("history"):
             continue
         loss = record["params"].get("loss", "mse")
         place = f"{record['task']}, loss {loss}"
         losses = [row["valid_loss"] for row in record["history"][-1]]
-        panels.setdefault(place, {}).setdefault(record["architecture"], []).append(losses)
+        panels.setdefault(place, {}).setdefault(record["architecture"], []).append(
+            losses
+        )
     if not panels:
         return ""
     return _figure(
         draw_curves(panels),
         "Learning curves",
-        "Validation loss by epoch, a line for each seed, a point at the best epoch. The "
-        f"best {_CURVES} architectures of the test part are in colour, the others grey. "
-        "Losses of different kinds are not comparable.",
+        "Validation loss by epoch, a line for each seed, a point at the best epoch. "
+        f"The best {_CURVES} architectures of the test part are in colour, the others "
+        "grey. Losses of different kinds are not comparable.",
     )
 
 
@@ -634,7 +640,7 @@ def _windows(found: Comparison, findings: Findings) -> str:
                     title,
                     f"{record['architecture']}, seed {record['seed']}; the scored step "
                     f"is {window['time']}, with a micro MSE of "
-                    f"{_number(window['micro_mse'])}. The columns of the largest errors.",
+                    f"{_number(window['micro_mse'])}. Columns of the largest errors.",
                 )
             )
     return "".join(shown)
@@ -669,7 +675,7 @@ def _gaps(found: Comparison, findings: Findings) -> str:
         part = _part(findings.summary, task, view)
         trained = part[part["seeds"] > 0]["architecture"].head(_LINES)
         simple = [n for n in part["architecture"] if n in NAIVE and n != "mean"]
-        lines = {}
+        lines: dict[str, Any] = {}
         for name in [*trained, *simple]:
             rows = [
                 record["gaps"][view]
@@ -707,17 +713,17 @@ def _how(found: Comparison) -> str:
     epochs = settings.max_epochs or "as many as the estimators choose"
     text = [
         *found.lines[1:],
-        "Values are standardised by the training part. Networks learn from the training "
-        "part and choose their epoch on the validation part, by early stopping (patience "
-        "20 epochs in prediction, 50 in reconstruction); the test part is touched once. "
-        "AdamW with weight decay, warm-up and a cosine schedule, unless the grid says "
-        f"otherwise; at most {epochs} epochs, batches of {settings.batch_size}, "
-        f"{settings.hidden_size} hidden units.",
-        "Scored are the values observed at the last step of every test window, the same "
-        "for both tasks. Prediction minimises the masked squared error one step ahead; "
-        "it sees the window up to the step before. Reconstruction sees the window after "
-        "absence was applied to it, by fixed masks that are the same for every "
-        "architecture; what is scored is always removed. Offline it also sees the "
+        "Values are standardised by the training part. Networks learn from the "
+        "training part and choose their epoch on the validation part, by early "
+        "stopping (patience 20 epochs in prediction, 50 in reconstruction, unless the "
+        "grid says otherwise); the test part is touched once. AdamW with weight decay, "
+        f"warm-up and a cosine schedule, unless the grid says otherwise; at most {epochs} "
+        f"epochs, batches of {settings.batch_size}, {settings.hidden_size} hidden units.",
+        "Scored are the values observed at the last step of every test window, the "
+        "same for both tasks. Prediction minimises the masked squared error one step "
+        "ahead; it sees the window up to the step before. Reconstruction sees the "
+        "window after absence was applied to it, by fixed masks that are the same for "
+        "every architecture; what is scored is always removed. Offline it also sees the "
         f"{protocol.n_after} steps after, with absence, too.",
     ]
     facts = {

@@ -178,13 +178,17 @@ def describe_comparison(results: pd.DataFrame) -> str:
         )
         parts.append(f"{task}, {view}\n{table.to_string()}")
     n_seeds = int(summary["seeds"].max())
-    seeds = "one seed, of which no deviation is known" if n_seeds == 1 else (
-        f"{n_seeds} seeds; those within two deviations of the best are tied with it"
+    seeds = (
+        "one seed, of which no deviation is known"
+        if n_seeds == 1
+        else (
+            f"{n_seeds} seeds; those within two deviations of the best are tied with it"
+        )
     )
     return "\n\n".join([*parts, f"best: {seeds}; choice: of these, the cheapest"])
 
 
-def _mark(row: dict[str, Any]) -> str:
+def _mark(row: dict[Any, Any]) -> str:
     if row["choice"]:
         return "best, choice"
     return "best" if row["best_group"] else ""

@@ -298,7 +298,10 @@ def compare_teacher(results: pd.DataFrame) -> pd.DataFrame:
         ]
         for p in same:
             beside = beside[beside[p].map(str) == str(first[p])]
-        pair = part.set_index("seed")["micro_mse"], beside.set_index("seed")["micro_mse"]
+        pair = (
+            part.set_index("seed")["micro_mse"],
+            beside.set_index("seed")["micro_mse"],
+        )
         change = (pair[0] - pair[1]).dropna()
         if not len(change):
             continue
@@ -341,7 +344,13 @@ def weights_beside_lstm(results: pd.DataFrame) -> dict[tuple[str, str], float]:
         tuple(map(str, row))
         for row in trained[["task", *others]].itertuples(index=False)
     ]
-    counts = dict(zip(zip(keys, trained["cell"], strict=True), trained["layer_parameters"], strict=True))
+    counts = dict(
+        zip(
+            zip(keys, trained["cell"], strict=True),
+            trained["layer_parameters"],
+            strict=True,
+        )
+    )
     shares = {}
     for key, row in zip(keys, trained.to_dict("records"), strict=True):
         twin = counts.get((key, "lstm"))
@@ -364,10 +373,14 @@ def compare_tasks(results: pd.DataFrame) -> pd.DataFrame:
     """
     trained = results[results["seed"].notna()]
     params = list(results.columns[3 : results.columns.get_loc("micro_mse")])
-    parts = {task: trained[trained["task"] == task] for task in trained["task"].unique()}
+    parts = {
+        task: trained[trained["task"] == task] for task in trained["task"].unique()
+    }
     if len(parts) < 2:
         return pd.DataFrame()
-    shared = [p for p in params if all(part[p].notna().any() for part in parts.values())]
+    shared = [
+        p for p in params if all(part[p].notna().any() for part in parts.values())
+    ]
     first, rows = parts["prediction"], []
     for name, part in parts["reconstruction"].groupby("architecture", sort=False):
         row = part.iloc[0]

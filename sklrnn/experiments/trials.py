@@ -75,12 +75,12 @@ def make_estimator(
 
 def fit(estimator: Any, task: str, table: pd.DataFrame) -> Any:
     """Fit the estimator of a task."""
-    return estimator.fit(table, fh=[1]) if task == "prediction" else estimator.fit(table)
+    return (
+        estimator.fit(table, fh=[1]) if task == "prediction" else estimator.fit(table)
+    )
 
 
-def refusal(
-    architecture: Architecture, protocol: Protocol, settings: Settings
-) -> str:
+def refusal(architecture: Architecture, protocol: Protocol, settings: Settings) -> str:
     """Say why an architecture cannot be trained; nothing if it can."""
     try:
         _try(architecture, protocol, settings, 2 * protocol.window_length + 16, 1)
@@ -91,9 +91,7 @@ def refusal(
     return ""
 
 
-def pace(
-    architecture: Architecture, protocol: Protocol, settings: Settings
-) -> float:
+def pace(architecture: Architecture, protocol: Protocol, settings: Settings) -> float:
     """Train on a few batches, and reckon the seconds that all epochs take at most."""
     n_rows = 4 * protocol.window_length + _PROBE_BATCHES * settings.batch_size
     n_rows = min(protocol.n_learned, n_rows)
@@ -202,7 +200,12 @@ def run_naive(protocol: Protocol) -> list[dict[str, Any]]:
     """Return the records of the simple answers."""
     records = []
     for (task, name), errors in naive_errors(protocol).items():
-        record = {"task": task, "architecture": name, "params": {}, "seed": None}
+        record: dict[str, Any] = {
+            "task": task,
+            "architecture": name,
+            "params": {},
+            "seed": None,
+        }
         record |= {"failed": "", **describe(errors, protocol, task)}
         records.append(rounded(record))
     return records
@@ -409,7 +412,9 @@ def rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: rounded(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_short(each) if isinstance(each, float) else rounded(each) for each in value]
+        return [
+            _short(each) if isinstance(each, float) else rounded(each) for each in value
+        ]
     if isinstance(value, (float, np.floating)):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, np.integer):

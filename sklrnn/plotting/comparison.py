@@ -48,8 +48,6 @@ def to_svg(figure: Figure, name: str) -> str:
             text,
             format="svg",
             transparent=True,
-            bbox_inches="tight",
-            pad_inches=0.05,
             metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
         )
     svg = text.getvalue()
@@ -140,7 +138,10 @@ def draw_errors(
         ax.axvline(row["micro_mse"], color=ORANGE, ls=style, lw=1.4)
         label = f"{row['architecture']} {row['micro_mse']:.3g}"
         ax.plot([], [], color=ORANGE, ls=style, lw=1.4, label=label)
-    labels = [f"{n} *" if c else n for n, c in zip(rows["architecture"], rows["choice"], strict=True)]
+    labels = [
+        f"{n} *" if c else n
+        for n, c in zip(rows["architecture"], rows["choice"], strict=True)
+    ]
     ax.set_yticks(place, labels)
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.set_xlabel("micro MSE, in squared deviations of the training part")
@@ -210,8 +211,8 @@ def draw_teachers(table: pd.DataFrame) -> Figure:
         ax.scatter(x, y, s=26, marker=marker, color=color, zorder=3, label=label)
     tasks = table["task"].nunique() > 1
     names = [
-        f"{row.architecture} ({row.task[:4]}.)" if tasks else row.architecture
-        for row in table.itertuples()
+        f"{name} ({task[:4]}.)" if tasks else name
+        for name, task in zip(table["architecture"], table["task"], strict=True)
     ]
     ax.set_yticks(place, names)
     ax.set_ylim(-0.7, len(table) - 0.3)
@@ -238,8 +239,8 @@ def draw_curves(curves: dict[str, dict[str, Sequence[Sequence[float]]]]) -> Figu
         every: list[float] = []
         for number, (name, runs) in enumerate(named.items()):
             color = LINES[number] if number < _NAMED else FAINT
-            for i, losses in enumerate(runs):
-                losses = np.array(losses, dtype=float)
+            for i, run in enumerate(runs):
+                losses = np.array(run, dtype=float)
                 epochs = np.arange(1, len(losses) + 1)
                 ax.plot(
                     epochs,
@@ -285,10 +286,14 @@ def draw_window(window: dict[str, Any], columns: Sequence[str], length: int) -> 
     # Columns with a value to score, those with the largest errors first.
     error = np.nan_to_num(np.abs(estimate - values)[length - 1], nan=-1.0)
     chosen = np.sort(np.argsort(-error, kind="stable")[: min(_COLUMNS, len(columns))])
-    figure, axes = _figure(0.5 + 1.25 * len(chosen), nrows=len(chosen), sharex=True, squeeze=False)
+    figure, axes = _figure(
+        0.5 + 1.25 * len(chosen), nrows=len(chosen), sharex=True, squeeze=False
+    )
     steps = np.arange(len(values)) - length + 1
     for ax, column in zip(axes[:, 0], chosen, strict=True):
-        _draw_column(ax, steps, values[:, column], removed[:, column], estimate[:, column])
+        _draw_column(
+            ax, steps, values[:, column], removed[:, column], estimate[:, column]
+        )
         _title(ax, columns[column])
         ax.axvline(0, color=FAINT, lw=0.8, ls="--")
         _dress(ax, grid="y")
@@ -298,14 +303,18 @@ def draw_window(window: dict[str, Any], columns: Sequence[str], length: int) -> 
 
 
 def _draw_column(
-    ax: Axes, steps: np.ndarray, values: np.ndarray, removed: np.ndarray, estimate: np.ndarray
+    ax: Axes,
+    steps: np.ndarray,
+    values: np.ndarray,
+    removed: np.ndarray,
+    estimate: np.ndarray,
 ) -> None:
     gone = removed.copy()
     gone[steps == 0] = True
     seen = np.where(gone, np.nan, values)
     ax.plot(steps, seen, color=INK, lw=1.3, marker=".", ms=3.5, label="seen")
     hidden = np.where(gone, values, np.nan)
-    ax.plot(steps, hidden, "o", ms=4, mfc="none", mec=BLUE, label="removed")
+    ax.plot(steps, hidden, "o", ms=4, mfc="none", mec=BLUE, label="hidden")
     filled = np.where(gone | np.isnan(values), estimate, np.nan)
     ax.plot(steps, filled, "x", ms=5, color=ORANGE, mew=1.4, label="estimate")
     ax.margins(y=0.15)
@@ -334,7 +343,9 @@ def draw_gates(gates: dict[str, Sequence[float]], length: int) -> Figure:
     return figure
 
 
-def draw_gaps(lines: dict[str, Sequence[dict[str, Any]]], naive: Sequence[str]) -> Figure:
+def draw_gaps(
+    lines: dict[str, Sequence[dict[str, Any]]], naive: Sequence[str]
+) -> Figure:
     """Draw the error against the length of the gap that it lies in.
 
     Parameters
@@ -357,7 +368,16 @@ def draw_gaps(lines: dict[str, Sequence[dict[str, Any]]], naive: Sequence[str]) 
         color = FAINT if simple else LINES[number % len(LINES)]
         style = ("--" if name == naive[0] else ":") if simple else "-"
         number += not simple
-        ax.plot(range(len(y)), y, color=color, ls=style, marker="o", ms=4, lw=1.5, label=name)
+        ax.plot(
+            range(len(y)),
+            y,
+            color=color,
+            ls=style,
+            marker="o",
+            ms=4,
+            lw=1.5,
+            label=name,
+        )
         every.extend(y)
     lows = [row["from"] for row in counts]
     labels = []

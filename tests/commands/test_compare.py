@@ -38,6 +38,12 @@ def csv(tmp_path):
     return path
 
 
+@pytest.fixture
+def no_page(monkeypatch):
+    """Leave the report out, which takes seconds to draw."""
+    monkeypatch.setattr("sklrnn.experiments.page.write_report", lambda *args: None)
+
+
 def test_compare_with_a_report(csv, tmp_path, capsys):
     out = tmp_path / "report"
     grid = ("--grid", "cell=elman,gru", "--grid", "direction=forward,coupled")
@@ -72,9 +78,6 @@ def test_compare_with_a_report(csv, tmp_path, capsys):
     np.testing.assert_array_equal(
         again["micro_mse"].astype(float), results["micro_mse"]
     )
-    # Started again there is nothing left to train.
-    assert run(csv, "--time", "t", *grid, *QUICK, "--out", out) == 0
-    assert "6 of 6 trainings are finished already" in capsys.readouterr().out
 
 
 def test_without_a_folder_the_tables_are_all(csv, tmp_path, capsys):
@@ -109,7 +112,7 @@ def test_quick_is_a_grid_of_its_own(csv, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["--columns", "site"], 'the column "site" is not numeric: \'A\' in row 1'),
+        (["--columns", "site"], "the column \"site\" is not numeric: 'A' in row 1"),
         (["--columns", "lod"], 'has no column "lod"; did you mean "load"?'),
         (["--time", "site"], 'the time column "site" does not parse as dates'),
         (["--task", "guess"], "task must be 'prediction', 'reconstruction' or 'both'"),
@@ -134,22 +137,26 @@ def test_a_file_that_is_not_there(fails):
     assert 'there is no file "no.parquet"' in fails("no.parquet", *QUICK)
 
 
-def test_another_comparison_in_the_folder(csv, tmp_path, fails, capsys):
+def test_another_comparison_in_the_folder(csv, tmp_path, fails, capsys, no_page):
     out = tmp_path / "report"
     grid = ("--grid", "cell=elman")
     assert run(csv, *grid, *QUICK, "--out", out) == 0
     capsys.readouterr()
-    before = (out / "results.csv").read_text()
+    (kept,) = (out / "cells").iterdir()
+    before = kept.read_text()
     other = (*grid, *QUICK, "--hidden-size", "5", "--out", out)
     assert "belongs to another comparison: it differs in hidden_size" in fails(
         csv, *other
     )
-    assert (out / "results.csv").read_text() == before
+    assert kept.read_text() == before
+    # The same one goes on; there is nothing left to train.
+    assert run(csv, *grid, *QUICK, "--out", out) == 0
+    assert "1 of 1 trainings are finished already" in capsys.readouterr().out
     assert run(csv, *other, "--overwrite") == 0
-    assert (out / "results.csv").read_text() != before
+    assert kept.read_text() != before
 
 
-def test_a_full_disk(csv, tmp_path, monkeypatch, fails):
+def test_a_full_disk(csv, tmp_path, monkeypatch, fails, no_page):
     out = tmp_path / "report"
     grid = ("--grid", "cell=elman,gru", *QUICK, "--out", out)
     written = []
@@ -168,4 +175,4 @@ def test_a_full_disk(csv, tmp_path, monkeypatch, fails):
     left = [path.name for path in out.rglob("*") if path.is_file()]
     assert len(left) == 2 and not any(name.endswith(".part") for name in left)
     assert run(csv, *grid) == 0
-    assert len(pd.read_csv(out / "results.csv")) == 2 + 3
+    assert len(list((out / "cells").iterdir())) == 2

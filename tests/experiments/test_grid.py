@@ -97,9 +97,13 @@ def test_a_grid_of_nothing_valid():
         ({"cell": "gru"}, TypeError, r"'gru' for 'cell'; give a list .* \['gru'\]"),
         ([["cell"]], TypeError, "must be made of dicts"),
         ({"cells": ["gru"]}, ValueError, "'cells', which is no parameter of RNNForec"),
-        ({"random_state": [1]}, ValueError, "'random_state', which the comparison se"),
+        ({"random_state": [1]}, ValueError, "'random_state', which the comparison"),
         ({"cell": ["gruu"]}, ValueError, "did you mean 'gru'"),
-        ({"direction": ["coupled"], "fusion": ["x"]}, ValueError, "or a class, got 'x'"),
+        (
+            {"direction": ["coupled"], "fusion": ["x"]},
+            ValueError,
+            "or a class, got 'x'",
+        ),
     ],
 )
 def test_wrong_grids(grid, error, match):

@@ -7,7 +7,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from sklrnn.experiments.page import Findings, to_html
+from sklrnn.experiments import page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 DRIVERS = ("chromedriver", "chromium-driver")
@@ -203,9 +203,9 @@ def test_nothing_is_asked_for_and_nothing_complains(browser, folder):
         if (message := json.loads(entry["message"])["message"])["method"]
         == "Network.requestWillBeSent"
     ]
-    page = (folder / "index.html").as_uri()
-    assert page in asked
-    assert {url for url in asked if not url.startswith("data:")} == {page}
+    own = (folder / "index.html").as_uri()
+    assert own in asked
+    assert {url for url in asked if not url.startswith("data:")} == {own}
     assert browser.get_log("browser") == []
 
 
@@ -235,7 +235,7 @@ def test_page_and_files_hold_the_same_numbers(found, folder):
 
 def test_the_page_says_how_it_was_made(found, folder):
     html = (folder / "index.html").read_text()
-    for fact in ("sklrnn compare t.csv", found.protocol.checksum, "2 processors" * 0):
+    for fact in ("sklrnn compare t.csv", found.protocol.checksum):
         assert fact in html
     for name in ("torch", "python", "machine", "0, 1", "2 seeds", "ties are ties"):
         assert name in html
@@ -252,22 +252,21 @@ def test_one_seed_says_little(found):
             "seeds": [0],
         }
     )
-    html = to_html(alone, Findings.of(alone))
-    assert "There was one seed" in html
-    assert "With one seed nothing can be told apart" in html
-    assert "the teacher h" not in html
+    findings = page.Findings.of(alone)
+    assert "There was one seed" in page._found(alone, findings)
+    assert "With one seed nothing can be told apart" in page._effects(findings)
+    assert set(findings.teachers["verdict"]) == {"no difference told"}
+    assert set(findings.effects["verdict"]) == {"not told apart"}
 
 
 def test_names_cannot_break_the_page(found):
-    for record in found.records:
-        if record["seed"] is not None:
-            record["architecture"] += " <b>&\"'"
-    try:
-        names = [r["architecture"] for r in found.records]
-        results = found.results.assign(architecture=names)
-        odd = type(found)(**{**vars(found), "results": results})
-        html = to_html(odd, Findings.of(odd))
-    finally:
-        for record in found.records:
-            record["architecture"] = record["architecture"].removesuffix(" <b>&\"'")
+    records = [
+        record | {"architecture": f"{record['architecture']} <b>&\"'"}
+        for record in found.records
+    ]
+    names = [record["architecture"] for record in records]
+    results = found.results.assign(architecture=names)
+    odd = type(found)(**{**vars(found), "records": records, "results": results})
+    findings = page.Findings.of(odd)
+    html = page._found(odd, findings) + page._results(findings) + page._ranks(findings)
     assert "<b>" not in html and "&lt;b&gt;&amp;" in html

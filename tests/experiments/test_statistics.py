@@ -176,7 +176,9 @@ def test_ranks_need_three():
 
 
 def test_a_table_of_results_has_the_columns_that_are_told():
-    results = statistics.tabulate([record("a", 0, 1.0, cell="gru", cell_params={"k": 1})])
+    results = statistics.tabulate(
+        [record("a", 0, 1.0, cell="gru", cell_params={"k": 1})]
+    )
     assert list(results)[:5] == ["task", "architecture", "seed", "cell", "cell_params"]
     assert results.loc[0, "cell_params"] == '{"k": 1}'
     assert isinstance(results["seed"].dtype, pd.Int64Dtype)
