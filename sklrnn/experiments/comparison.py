@@ -20,6 +20,7 @@ from sklrnn.experiments.grid import (
     QUICK_GRID,
     TASKS,
     Architecture,
+    counted,
     expand,
     plain,
 )
@@ -187,14 +188,9 @@ def compare(
     ...     data, task="prediction", grid={"cell": ["elman", "gru"]}, seeds=2,
     ...     window_length=12, max_epochs=2,
     ... )
-    >>> results.groupby("architecture", sort=False)["micro_mse"].count()
-    architecture
-    elman forward    2
-    gru forward      2
-    last value       1
-    mean             1
-    linear interpolation    0
-    Name: micro_mse, dtype: int64
+    >>> results.groupby("architecture", sort=False)["micro_mse"].count().to_dict()
+    {'elman forward': 2, 'gru forward': 2, 'last value': 1, 'linear interpolation': 0,
+     'mean': 1}
     """
     given = {name: value for name, value in locals().items() if name != "data"}
     found = run_comparison(
@@ -444,12 +440,8 @@ class _Runner:
         waiting = [key for key in cells if key not in found]
         distinct = list({id(a): a for a, _ in (cells[k] for k in waiting)}.values())
         reasons = self._check(distinct)
-        refused = [
-            f"skipped {architecture.name} ({architecture.task}): {reason}"
-            for architecture, reason in zip(distinct, reasons, strict=True)
-            if reason
-        ]
-        if len(refused) == len(distinct) and not found:
+        refused = _refused(distinct, reasons)
+        if all(reasons) and waiting and not found:
             raise ValueError(f"nothing of the grid can be trained: {refused[0]}")
         for line in refused:
             self.say(line)
@@ -512,6 +504,19 @@ class _Runner:
         yield from tqdm(
             done, total=len(cells), desc="compare", unit="training", disable=hidden
         )
+
+
+def _refused(architectures: list[Architecture], reasons: list[str]) -> list[str]:
+    """Say what cannot be trained, a line for each reason."""
+    lines: dict[str, list[str]] = {}
+    for each, reason in zip(architectures, reasons, strict=True):
+        if reason:
+            lines.setdefault(reason, []).append(f"{each.name} ({each.task})")
+    return [
+        f"skipped {counted(len(names))}: {reason} ({names[0]}"
+        f"{', ...' if len(names) > 1 else ''})"
+        for reason, names in lines.items()
+    ]
 
 
 def _run_cell(

@@ -159,13 +159,14 @@ def expand(grid: Any, tasks: Sequence[str]) -> tuple[list[Architecture], list[st
             else:
                 lines[line] = lines.get(line, 0) + 1
         architectures += [Architecture(task, p, "") for p in chosen.values()]
-    told = [f"skipped {_counted(count)}: {line}" for line, count in lines.items()]
+    told = [f"skipped {counted(count)}: {line}" for line, count in lines.items()]
     if not architectures:
         raise ValueError(f"the grid leaves nothing to compare: {'; '.join(told)}")
     return _named(architectures), told
 
 
-def _counted(count: int) -> str:
+def counted(count: int) -> str:
+    """Write a number of combinations."""
     return "1 combination" if count == 1 else f"{count} combinations"
 
 

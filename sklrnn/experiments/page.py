@@ -717,14 +717,15 @@ def _how(found: Comparison) -> str:
         "training part and choose their epoch on the validation part, by early "
         "stopping (patience 20 epochs in prediction, 50 in reconstruction, unless the "
         "grid says otherwise); the test part is touched once. AdamW with weight decay, "
-        f"warm-up and a cosine schedule, unless the grid says otherwise; at most {epochs} "
-        f"epochs, batches of {settings.batch_size}, {settings.hidden_size} hidden units.",
+        "warm-up and a cosine schedule, unless the grid says otherwise; at most "
+        f"{epochs} epochs, batches of {settings.batch_size}, {settings.hidden_size} "
+        "hidden units.",
         "Scored are the values observed at the last step of every test window, the "
         "same for both tasks. Prediction minimises the masked squared error one step "
         "ahead; it sees the window up to the step before. Reconstruction sees the "
         "window after absence was applied to it, by fixed masks that are the same for "
-        "every architecture; what is scored is always removed. Offline it also sees the "
-        f"{protocol.n_after} steps after, with absence, too.",
+        "every architecture; what is scored is always removed. Offline it also sees "
+        f"the {protocol.n_after} steps after, with absence, too.",
     ]
     facts = {
         "command": f"<code>{escape(found.command)}</code>",

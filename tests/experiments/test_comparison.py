@@ -94,7 +94,8 @@ def test_what_cannot_be_built_is_skipped_and_told(table, capsys):
         "gru forward layer norm",
     ]
     stdout, stderr = capsys.readouterr()
-    assert "skipped elman forward layer norm (prediction): layer_norm must" in stdout
+    assert "skipped 1 combination: layer_norm must be False with the cell" in stdout
+    assert "no gates to normalise (elman forward layer norm (prediction))\n" in stdout
     assert "3 trainings, 1 at a time: at most about " in stdout
     assert stderr == ""
     with pytest.raises(ValueError, match="nothing of the grid can be trained: skip"):
