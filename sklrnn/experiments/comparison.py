@@ -157,8 +157,8 @@ def compare(
         seed). Scores are in units of the training part's deviations. "micro_mse" is
         the sum of squared errors over all scored entries divided by their number,
         "macro_mse" the mean over columns of each one's, "micro_mae" and "macro_mae"
-        the same of absolute errors. With "removed_" before them they count all that was
-        removed from the windows, with "offline_" the steps after the window were seen.
+        the same of absolute errors. With ``removed_`` before them they count all that was
+        removed from the windows, with ``offline_`` the steps after the window were seen.
         "best_epoch" and "epochs" count from 1; "fit_seconds", "epoch_seconds" (median),
         "latency_ms" (from a new row to the answer) and "peak_memory_mb" (growth of the
         process in `fit`) are measured, "parameters", "layer_parameters" and
