@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
+_SMALLEST_LEVEL = 1e-6
+
 
 class ResidualQuantiles:
     """Distribution of the forecast error, for every step of the horizon.
@@ -19,6 +21,8 @@ class ResidualQuantiles:
     ----------
     residuals : ndarray of shape (n_windows, n_steps, n_targets)
         Observation less forecast, NaN where there was none, in any units.
+    grows : bool, default=True
+        Whether steps without residuals grow with the square root of the step.
 
     References
     ----------
@@ -26,7 +30,8 @@ class ResidualQuantiles:
     "Distribution-free predictive inference for regression", JASA 113 (523), 2018.
     """
 
-    def __init__(self, residuals: np.ndarray) -> None:
+    def __init__(self, residuals: np.ndarray, grows: bool = True) -> None:
+        self.grows = grows
         self.residuals = np.sort(residuals, axis=0).astype(np.float32)
         self.counts = (~np.isnan(residuals)).sum(axis=0)
         known = self.counts > 0
@@ -77,7 +82,7 @@ class ResidualQuantiles:
         target = np.arange(self.counts.shape[1])
         sample = np.moveaxis(self.residuals, 0, -1)[source, target]
         wanted = np.maximum(np.asarray(steps), 1)[:, None]
-        growth = np.sqrt(wanted / (source + 1))
+        growth = np.sqrt(wanted / (source + 1)) if self.grows else np.ones(source.shape)
         return np.nan_to_num(sample), self.counts[source, target], growth
 
     @staticmethod
@@ -87,3 +92,45 @@ class ResidualQuantiles:
     @staticmethod
     def _mean_square(sample: np.ndarray, n: np.ndarray) -> np.ndarray:
         return np.square(sample).sum(axis=-1, keepdims=True) / np.maximum(n, 1)
+
+
+class LevelQuantiles:
+    """Which levels of predicted distributions hold the shares that they should.
+
+    The level at which a true value stands in its predicted distribution is uniform if
+    that is right. Where it is not, the quantile of level alpha is taken at another
+    level: the quantile alpha of the levels that were seen, per step ahead. Levels are
+    kept as normal quantiles, so that tails go on beyond those seen.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (n_windows, n_steps, n_targets)
+        NaN where nothing was observed.
+
+    References
+    ----------
+    V. Chernozhukov, K. Wuthrich and Y. Zhu, "Distributional conformal prediction",
+    PNAS 118 (48), 2021. V. Kuleshov, N. Fenner and S. Ermon, "Accurate uncertainties
+    for deep learning using calibrated regression", ICML 2018.
+    """
+
+    def __init__(self, levels: np.ndarray) -> None:
+        within = np.clip(levels, _SMALLEST_LEVEL, 1 - _SMALLEST_LEVEL)
+        self.z = ResidualQuantiles(norm.ppf(within), grows=False)
+
+    def levels(self, steps: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """Return the levels to take quantiles at.
+
+        Parameters
+        ----------
+        steps : ndarray of shape (n_steps,), int
+            Steps ahead, from 1.
+        alpha : ndarray of shape (n_levels,)
+            Levels in (0, 1).
+
+        Returns
+        -------
+        ndarray of shape (n_steps, n_targets, n_levels)
+        """
+        found = norm.cdf(self.z.quantiles(steps, alpha))
+        return np.clip(found, _SMALLEST_LEVEL, 1 - _SMALLEST_LEVEL)

@@ -7,21 +7,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from sklrnn import conventions
 from sklrnn.base import check_params
 from sklrnn.data.tables import iterate_series, read_series, to_float
-from sklrnn.data.timegrid import infer_step
-from sklrnn.forecasting import forecast
+from sklrnn.data.timegrid import infer_step, positions
+from sklrnn.distributions import EVEN_LEVELS, skpro_form
+from sklrnn.forecasting import Forecast, forecast, forecast_from
 from sklrnn.horizons import plan, steps_ahead, to_frame, with_freq
-from sklrnn.learning import check_start, check_targets, learn, learn_on
-from sklrnn.parameters import check_choice, draw_seed
+from sklrnn.learning import (
+    check_forecast_params,
+    check_start,
+    check_targets,
+    learn,
+    learn_on,
+)
+from sklrnn.parameters import draw_seed
 from sklrnn.training import DivergenceError
-
-STRATEGIES = ("direct", "recursive")
-NORMALIZATIONS = ("standard", "window", "last", None)
-_PROBA_SAMPLES = 200
 
 
 class RNNForecaster(conventions.TableConvention, BaseForecaster):
@@ -77,9 +81,26 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         "window" goes on to do so with each window's own (Kim et al. 2022), "last" to
         subtract the window's last value; both undo it on the forecast. None takes the
         values as they are.
+    segment_length : int, default=1
+        Number of steps that the recurrence reads at once (Lin et al. 2023): a linear
+        layer makes one vector of them. Long windows become short sequences: 720 hours
+        are 15 segments of 48.
+    channels : {"joint", "independent"}, default="joint"
+        "joint" reads all columns of y together. "independent" reads every column as a
+        series of its own with the same weights (and the exogenous columns with each).
+    channel_embedding : bool, default=False
+        With "independent", whether each column has a learned vector of its own, added
+        to the last state.
+    decoder : {"linear", "parallel", "recurrent"}, default="linear"
+        How the horizon comes from the last state: each step as a linear function of
+        it; all segments at once, each from the state and a learned query for its
+        position (Lin et al. 2023); or segment after segment, each from the one before.
+    n_members : int, default=1
+        Number of networks that are trained with other initial weights and averaged.
     dropout : float, default=0.0
         Probability of variational dropout (one mask per sequence) on the input of
-        every layer (Gal and Ghahramani 2016).
+        every layer (Gal and Ghahramani 2016), and on the states that the decoders
+        "parallel" and "recurrent" read segments from.
     recurrent_dropout : float, default=0.0
         The same on h_{t-1}, for cells with recurrent weights.
     layer_norm : bool, default=False
@@ -89,6 +110,22 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         of both networks.
     matching_schedule : {"constant", "rise", "fall"}, default="constant"
         Course of that weight over the training: constant, up from 0, down to 0.
+    distribution : str, default="point"
+        What is forecast of each value: "point", the value itself; or a distribution, of
+        which `predict` then gives the mean: "gaussian", "student_t" (heavy tails),
+        "negative_binomial" (of counts: 0, 1, 2, ...; Salinas et al. 2020), each learned
+        by its likelihood; "quantiles", 23 of them from 0.01 to 0.99, which never cross
+        (of which `predict` gives the median), by the pinball loss.
+    calibrate : bool, default=True
+        Whether intervals and distributions are corrected by what was seen on the
+        validation part, per step ahead. With "point" they are the residuals' own, or
+        normal distributions with their variance if False. Of the others it corrects the
+        levels of the quantiles (Chernozhukov et al. 2021); if False they are as
+        predicted.
+    loss : {"mse", "mae", "huber"}, default="mse"
+        What is minimised over the observed entries, in standardised units: the mean
+        squared error, the mean absolute error, or Huber's loss, which counts errors
+        above one standard deviation as absolute ones. For ``distribution="point"``.
     optimizer : str or class, default="adamw"
         "adamw" (decoupled weight decay), "adam", "sgd", "rmsprop", or a torch class.
     lr : float, default=5e-3
@@ -148,7 +185,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         The fitted skorch net; ``net_.module_`` is the torch module.
     history_ : skorch.history.History
         Losses and durations of the training with the validation part kept, epoch by
-        epoch; losses are squared errors in standardised units. The history of the
+        epoch; losses are in standardised units. The history of the
         refit is ``net_.history``.
     teacher_history_ : skorch.history.History or None
         The same of the backward network with ``direction="decoupled"``.
@@ -170,16 +207,19 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     -----
     Every step of a direct forecast is computed from the state at the newest
     observation. Missing values enter as the last value seen, a mask and the time since
-    it was seen; they are never scored. The loss is the mean squared error over
-    observed entries. Timestamps may leave steps out; those of months, quarters and
-    years are known as such by their first or last days (for others, such as the 15th
-    of every month, use a PeriodIndex). In-sample forecasts are one-step forecasts from
-    all that came before.
+    it was seen; they are never scored. Timestamps may leave steps out; those of
+    months, quarters and years are known as such by their first or last days (for
+    others, such as the 15th of every month, use a PeriodIndex). In-sample forecasts are
+    one-step forecasts from all that came before.
 
-    Intervals, quantiles, variances and distributions come from the residuals on the
-    validation part, per step ahead (split-conformal; see
+    Intervals, quantiles, variances and distributions of point forecasts come from the
+    residuals on the validation part, per step ahead (split-conformal; see
     `sklrnn.calibration.ResidualQuantiles`). In-sample steps take those of one step
     ahead. Residuals of panels are pooled over the series in standardised units.
+
+    Predicted distributions are those of the network up to its horizon. Beyond it (and,
+    with ``strategy="recursive"``, from the second step on) 200 paths are drawn and fed
+    back, always the same ones, and the forecast is what they say.
 
     References
     ----------
@@ -191,7 +231,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     neural networks", NeurIPS 2016. D. Serdyuk et al., "Twin networks: matching the
     future for sequence generation", ICLR 2018. J. L. Ba, J. R. Kiros and G. E. Hinton,
     "Layer normalization", 2016. T. Kim et al., "Reversible instance normalization
-    for accurate time-series forecasting against distribution shift", ICLR 2022.
+    for accurate time-series forecasting against distribution shift", ICLR 2022. S. Lin
+    et al., "SegRNN: segment recurrent neural network for long-term time series
+    forecasting", 2023. D. Salinas, V. Flunkert, J. Gasthaus and T. Januschowski,
+    "DeepAR: probabilistic forecasting with autoregressive recurrent networks",
+    International Journal of Forecasting 36 (3), 2020. V. Chernozhukov, K. Wuthrich and
+    Y. Zhu, "Distributional conformal prediction", PNAS 118 (48), 2021.
 
     Examples
     --------
@@ -257,11 +302,19 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         horizon=None,
         strategy="direct",
         normalize="window",
+        segment_length=1,
+        channels="joint",
+        channel_embedding=False,
+        decoder="linear",
+        n_members=1,
         dropout=0.0,
         recurrent_dropout=0.0,
         layer_norm=False,
         matching_weight=0.01,
         matching_schedule="constant",
+        distribution="point",
+        calibrate=True,
+        loss="mse",
         optimizer="adamw",
         lr=5e-3,
         weight_decay=1e-2,
@@ -293,11 +346,19 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self.horizon = horizon
         self.strategy = strategy
         self.normalize = normalize
+        self.segment_length = segment_length
+        self.channels = channels
+        self.channel_embedding = channel_embedding
+        self.decoder = decoder
+        self.n_members = n_members
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.layer_norm = layer_norm
         self.matching_weight = matching_weight
         self.matching_schedule = matching_schedule
+        self.distribution = distribution
+        self.calibrate = calibrate
+        self.loss = loss
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
@@ -500,9 +561,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
     def _learn(self, y, X, fh, seed, start=None, epochs=None):
         check_params(self)
-        check_choice("strategy", self.strategy, STRATEGIES)
-        check_choice("normalize", self.normalize, NORMALIZATIONS)
-        series = read_series(y, X, standardize=self.normalize is not None)
+        check_forecast_params(self)
+        series = self._read(y, X)
         longest = max(one.end for one in series)
         if longest < 2:
             raise ValueError(
@@ -526,6 +586,15 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             raise
         return series, fitted
 
+    def _read(self, y, X, **options):
+        return read_series(
+            y,
+            X,
+            standardize=self.normalize is not None,
+            counts=self.distribution == "negative_binomial",
+            **options,
+        )
+
     def _update(self, y, X=None, update_params=True):
         check_targets(self._fitted, _names(y))
         if X is not None:
@@ -543,8 +612,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 raise ValueError(
                     f"X has no rows for the new series {key!r}; give them, as in `fit`"
                 )
-            standardize, step = self.normalize is not None, self._series[0].step
-            (new,) = read_series(frame, x, standardize=standardize, step=step)
+            (new,) = self._read(frame, x, step=self._series[0].step)
             new.key = key
             new_series.append(new)
         # Everything has been checked: from here on nothing fails half way.
@@ -570,59 +638,145 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             )
         n_targets = len(self._fitted.targets)
         y, x = table.iloc[:, :n_targets], table.iloc[:, n_targets:]
-        return read_series(
-            y,
-            x if self._fitted.exogenous else None,
-            standardize=self.normalize is not None,
-            step=self._series[0].step,
-        )
+        exogenous = x if self._fitted.exogenous else None
+        return self._read(y, exogenous, step=self._series[0].step)
 
     # ---- forecasting ----------------------------------------------------------------
 
+    def predict_rolling(self, y, X=None, cutoffs=None):
+        """Forecast a series from many cutoffs, all in one batched pass.
+
+        What a backtest with a forecast from every row needs: nothing is trained, and
+        nothing that `update` or `predict` rest on changes.
+
+        Parameters
+        ----------
+        y : DataFrame or Series of shape (n_rows, n_targets)
+            One series with the columns of `fit`, such as the one fitted with the rows
+            that came since. Each forecast reads the `window_length_` rows up to its
+            cutoff. It is standardised as the series of `fit` was, or, after a `fit` on
+            a panel, by itself.
+        X : DataFrame, optional
+            Exogenous columns, needed if `fit` had them. What they hold after a cutoff
+            is known to its forecast; beyond their end the last values are kept.
+        cutoffs : Index, optional
+            Times of y to forecast from; all that have `window_length_` rows behind
+            them if not given.
+
+        Returns
+        -------
+        ndarray of shape (n_cutoffs, horizon_, n_targets)
+            Forecasts of the `horizon_` steps after each cutoff, in the units of y.
+
+        Raises
+        ------
+        ValueError
+            If columns are not those of `fit`, or a cutoff is not a time of y.
+
+        Examples
+        --------
+        >>> from sklrnn import RNNForecaster
+        >>> from sktime.datasets import load_airline
+        >>> y = load_airline()
+        >>> forecaster = RNNForecaster(max_epochs=1, random_state=0, horizon=3)
+        >>> forecaster.fit(y[:120]).predict_rolling(y, cutoffs=y.index[119:141]).shape
+        (22, 3, 1)
+        """
+        self.check_is_fitted()
+        y = pd.DataFrame(y)
+        if X is not None:
+            X = pd.DataFrame(X)
+            self._check_exogenous(X)
+        elif self._fitted.exogenous:
+            raise ValueError("X must be given, since `fit` had it")
+        check_targets(self._fitted, _names(y))
+        if isinstance(y.index, pd.MultiIndex):
+            raise ValueError("y must be a single series; call once for each of a panel")
+        (one,) = self._read(
+            y,
+            X,
+            step=self._series[0].step,
+            like=self._series[0] if len(self._series) == 1 else None,
+        )
+        if cutoffs is None:
+            ends = np.arange(min(self.window_length_, one.end), one.end + 1)
+        else:
+            cutoffs = pd.Index(np.atleast_1d(cutoffs))
+            strange = cutoffs[~cutoffs.isin(y.index)]
+            if len(strange) or len(cutoffs) == 0:
+                what = f"holds {strange[0]}" if len(strange) else "is empty"
+                raise ValueError(f"cutoffs must be times of y, but {what}")
+            ends = positions(cutoffs, one.origin, one.step) + 1
+        return forecast_from(self._fitted, one, ends, self.horizon_)
+
     def _predict(self, fh, X):
         times, offsets = self._plan(fh)
-        forecasts = self._forecast(offsets, X)
-        return self._to_frame(times, forecasts, self._get_varnames())
+        means = [one.mean() for one in self._forecast(offsets, X)]
+        return self._to_frame(times, means, self._get_varnames())
 
     def _predict_quantiles(self, fh, X, alpha):
         times, offsets = self._plan(fh)
         forecasts = self._forecast(offsets, X)
-        levels = np.asarray(alpha, dtype=float)
-        rows = [
-            forecast[..., None]
-            + self._fitted.residuals.quantiles(np.maximum(ahead, 1), levels)
-            * one.scale[: one.n_targets, None]
-            for one, ahead, forecast in zip(
-                self._series, offsets, forecasts, strict=True
-            )
-        ]
+        rows = self._quantiles(forecasts, offsets, np.asarray(alpha, dtype=float))
         columns = pd.MultiIndex.from_product([self._get_varnames(), list(alpha)])
         return self._to_frame(times, [r.reshape(len(r), -1) for r in rows], columns)
 
+    def _quantiles(self, forecasts, offsets, alpha):
+        """Return each series' quantiles, (n_times, n_targets, n_levels)."""
+        calibration, found = self._fitted.calibration, []
+        for one, offset, of_one in zip(self._series, offsets, forecasts, strict=True):
+            ahead = np.maximum(offset, 1)
+            if self.distribution != "point":
+                levels = np.broadcast_to(alpha, (*of_one.shape, len(alpha)))
+                if calibration is not None:
+                    levels = calibration.levels(ahead, alpha)
+                found.append(of_one.quantile(levels))
+                continue
+            errors = (
+                calibration.quantiles(ahead, alpha)
+                if self.calibrate
+                else np.sqrt(calibration.variance(ahead))[..., None] * norm.ppf(alpha)
+            )
+            scale = one.scale[: one.n_targets, None]
+            found.append(of_one.mean()[..., None] + errors * scale)
+        return found
+
     def _predict_var(self, fh, X, cov=False):
         times, offsets = self._plan(fh)
-        rows = [
-            self._fitted.residuals.variance(np.maximum(ahead, 1))
-            * one.scale[: one.n_targets] ** 2
-            for one, ahead in zip(self._series, offsets, strict=True)
-        ]
+        if self.distribution == "point":
+            rows = [
+                self._fitted.calibration.variance(np.maximum(ahead, 1))
+                * one.scale[: one.n_targets] ** 2
+                for one, ahead in zip(self._series, offsets, strict=True)
+            ]
+        else:
+            forecasts = self._forecast(offsets, X)
+            if self._fitted.calibration is None:
+                rows = [one.variance() for one in forecasts]
+            else:
+                found = self._quantiles(forecasts, offsets, EVEN_LEVELS)
+                rows = [quantiles.var(axis=-1) for quantiles in found]
         return self._to_frame(times, rows, self._get_varnames())
 
     def _predict_proba(self, fh, X, marginal=True):
+        names = pd.Index(self._get_varnames())
+        times, offsets = self._plan(fh)
+        forecasts = self._forecast(offsets, X)
+        if self._fitted.calibration is None:
+            exact = skpro_form(self.distribution, [one.params() for one in forecasts])
+            if exact is not None:
+                tables = [self._to_frame(times, rows, names) for rows in exact[1]]
+                values = [table.to_numpy() for table in tables]
+                return exact[0](*values, index=tables[0].index, columns=names)
         from skpro.distributions import Empirical
 
-        alpha = (np.arange(_PROBA_SAMPLES) + 0.5) / _PROBA_SAMPLES
-        quantiles = self._predict_quantiles(fh, X, alpha)
-        names = self._get_varnames()
+        quantiles = self._quantiles(forecasts, offsets, EVEN_LEVELS)
         samples = {
-            i: quantiles.xs(level, axis=1, level=1)[list(names)]
-            for i, level in enumerate(alpha)
+            i: self._to_frame(times, [rows[..., i] for rows in quantiles], names)
+            for i in range(len(EVEN_LEVELS))
         }
-        return Empirical(
-            pd.concat(samples, names=["sample"]),
-            index=quantiles.index,
-            columns=pd.Index(names),
-        )
+        table = pd.concat(samples, names=["sample"])
+        return Empirical(table, index=samples[0].index, columns=names)
 
     def _plan(self, fh):
         """Return each series' times to forecast and their distance from its cutoff."""
@@ -631,7 +785,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     def _to_frame(self, times, rows, columns) -> pd.DataFrame:
         return to_frame(self._series, times, rows, columns, self._index_names)
 
-    def _forecast(self, offsets, X) -> list[np.ndarray]:
+    def _forecast(self, offsets, X) -> list[Forecast]:
         if X is not None:
             self._check_exogenous(X)
         given = dict(iterate_series(X)) if X is not None else {}
@@ -682,6 +836,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 "cell_params": {"nonlinearity": "relu"},
                 "strategy": "recursive",
                 "normalize": "standard",
+                "decoder": "recurrent",
+                "distribution": "quantiles",
+                "calibrate": False,
                 "validation_fraction": None,
                 "window_length": 5,
             },
@@ -698,8 +855,20 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             },
             {
                 **quick,
+                "cell": "gru",
+                "window_length": 10,
+                "segment_length": 4,
+                "channels": "independent",
+                "channel_embedding": True,
+                "decoder": "parallel",
+                "n_members": 2,
+                "loss": "huber",
+            },
+            {
+                **quick,
                 "cell": "jordan",
                 "direction": "decoupled",
+                "distribution": "student_t",
                 "fusion": "recurrent",
                 "matching_schedule": "rise",
             },

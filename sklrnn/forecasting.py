@@ -11,14 +11,22 @@ import torch
 from torch import Tensor
 
 from sklrnn.batches import WindowDataset, evaluation_batch
-from sklrnn.calibration import ResidualQuantiles
+from sklrnn.calibration import LevelQuantiles, ResidualQuantiles
 from sklrnn.data.gaps import fill_forward, last_observed
 from sklrnn.data.tables import GridSeries, to_float
 from sklrnn.data.timegrid import positions
 from sklrnn.data.windows import WindowSet, cut_windows, last_window
+from sklrnn.distributions import Distribution
 from sklrnn.network.rollout import roll_out
 from sklrnn.threads import suitable_threads
 from sklrnn.training import SequenceNet
+
+PATHS = 200
+"""Number of paths drawn where distributions are fed back."""
+
+_PATHS_AT_ONCE = 20_000
+_CALIBRATION_PATHS = 300  # windows
+_CUTOFFS = 1024  # whose windows are copied at once
 
 
 class FittedNetwork(NamedTuple):
@@ -32,7 +40,7 @@ class FittedNetwork(NamedTuple):
     window_length : int
         Number of past steps that a forecast reads.
     horizon : int
-        Number of steps ahead that `residuals` were collected for.
+        Number of steps ahead that `calibration` is for.
     batch_size, max_epochs : int
     epoch_size : int or None
         Number of windows in an epoch; None for all.
@@ -40,8 +48,8 @@ class FittedNetwork(NamedTuple):
         Names of the columns.
     architecture : dict
         The parameters that the network was built by.
-    residuals : ResidualQuantiles
-        In standardised units.
+    calibration : ResidualQuantiles, LevelQuantiles or None
+        In standardised units, or in levels; None if there is none.
     """
 
     net: SequenceNet
@@ -54,7 +62,57 @@ class FittedNetwork(NamedTuple):
     targets: tuple[Hashable, ...]
     exogenous: tuple[Hashable, ...]
     architecture: dict[str, Any]
-    residuals: ResidualQuantiles
+    calibration: ResidualQuantiles | LevelQuantiles | None
+
+
+class Forecast:
+    """What is forecast of one series, each part of its times by its distribution.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Number of times and of targets.
+
+    Attributes
+    ----------
+    parts : list of (ndarray, Distribution)
+        Rows, and the distributions of their entries.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        self.parts: list[tuple[np.ndarray, Distribution]] = []
+
+    def mean(self) -> np.ndarray:
+        """Return the means, (n_times, n_targets)."""
+        found = np.empty(self.shape)
+        for rows, part in self.parts:
+            found[rows] = part.mean()
+        return found
+
+    def variance(self) -> np.ndarray:
+        """Return the variances, (n_times, n_targets)."""
+        found = np.empty(self.shape)
+        for rows, part in self.parts:
+            found[rows] = part.variance()
+        return found
+
+    def params(self) -> np.ndarray | None:
+        """Return the parameters, (n_times, n_targets, n_params); None if drawn."""
+        if any(part.kind == "samples" for _, part in self.parts):
+            return None
+        n_params = self.parts[0][1].params.shape[-1]
+        found = np.empty((*self.shape, n_params))
+        for rows, part in self.parts:
+            found[rows] = part.params
+        return found
+
+    def quantile(self, alpha: np.ndarray) -> np.ndarray:
+        """Return quantiles, (n_times, n_targets, n_levels), at levels of that shape."""
+        found = np.empty((*self.shape, alpha.shape[-1]))
+        for rows, part in self.parts:
+            found[rows] = part.quantile(alpha[rows])
+        return found
 
 
 def forecast(
@@ -62,7 +120,7 @@ def forecast(
     series: list[GridSeries],
     offsets: list[np.ndarray],
     exogenous: dict[Hashable, pd.DataFrame],
-) -> list[np.ndarray]:
+) -> list[Forecast]:
     """Forecast each series at its offsets, all series in one batched pass.
 
     Parameters
@@ -77,7 +135,7 @@ def forecast(
 
     Returns
     -------
-    list of ndarray of shape (n_times, n_targets)
+    list of Forecast
         In the units of y.
 
     Raises
@@ -85,7 +143,8 @@ def forecast(
     ValueError
         If exogenous rows are missing at times to forecast.
     """
-    results = [np.empty((len(offset), series[0].n_targets)) for offset in offsets]
+    n_targets = series[0].n_targets
+    results = [Forecast((len(offset), n_targets)) for offset in offsets]
     _forecast_ahead(fitted, series, offsets, exogenous, results)
     _forecast_in_sample(fitted, series, offsets, exogenous, results)
     return results
@@ -96,7 +155,7 @@ def _forecast_ahead(
     series: list[GridSeries],
     offsets: list[np.ndarray],
     exogenous: dict[Hashable, pd.DataFrame],
-    results: list[np.ndarray],
+    results: list[Forecast],
 ) -> None:
     """Forecast from every series' last window, all in one pass."""
     # Series with one cutoff share their offsets.
@@ -116,10 +175,16 @@ def _forecast_ahead(
             given = exogenous.get(one.key)
             blocks.append(_known_future(one, given, end, offsets[i], n_steps))
         future = torch.from_numpy(np.concatenate(blocks))
-    values = run(fitted.net, torch.from_numpy(np.stack(past)), future, n_steps)
-    for row, i in zip(values, chosen, strict=True):
+    parts = run(fitted.net, torch.from_numpy(np.stack(past)), future, n_steps)
+    for row, i in enumerate(chosen):
         place = places[id(offsets[i])]
-        results[i][place] = _in_units(series[i], row[offsets[i][place] - 1])
+        at = offsets[i][place] - 1
+        for steps, found in parts:
+            inside = (at >= steps.start) & (at < steps.stop)
+            if inside.any():
+                params = found.params[row, at[inside] - steps.start]
+                part = _in_units(series[i], Distribution(found.kind, params))
+                results[i].parts.append((place[inside], part))
 
 
 def _forecast_in_sample(
@@ -127,7 +192,7 @@ def _forecast_in_sample(
     series: list[GridSeries],
     offsets: list[np.ndarray],
     exogenous: dict[Hashable, pd.DataFrame],
-    results: list[np.ndarray],
+    results: list[Forecast],
 ) -> None:
     """Forecast steps up to the cutoff, each from the window that ends before it."""
     masked = fitted.net.module_.masked
@@ -142,26 +207,80 @@ def _forecast_in_sample(
         if fitted.exogenous:
             given = exogenous.get(one.key)
             future = torch.from_numpy(_known_future(one, given, ends, offset, 1))
-        values = run(fitted.net, torch.from_numpy(past), future, 1)
-        results[i][place] = _in_units(one, values[:, 0])
+        ((_, found),) = run(fitted.net, torch.from_numpy(past), future, 1)
+        found = Distribution(found.kind, found.params[:, 0])
+        results[i].parts.append((place, _in_units(one, found)))
 
 
-def _in_units(one: GridSeries, values: np.ndarray) -> np.ndarray:
+def forecast_from(
+    fitted: FittedNetwork, one: GridSeries, ends: np.ndarray, n_steps: int
+) -> np.ndarray:
+    """Forecast one series from many cutoffs.
+
+    Parameters
+    ----------
+    ends : ndarray of shape (n_cutoffs,)
+        Number of rows up to and including each cutoff.
+    n_steps : int
+        How far to forecast; exogenous values are those of the series itself.
+
+    Returns
+    -------
+    ndarray of shape (n_cutoffs, n_steps, n_targets)
+        In the units of y.
+    """
+    masked, offset = fitted.net.module_.masked, np.arange(1, n_steps + 1)
+    found = []
+    for part in np.split(ends, np.arange(_CUTOFFS, len(ends), _CUTOFFS)):
+        past = cut_windows(one, part, fitted.window_length, masked)
+        future = None
+        if fitted.exogenous:
+            future = torch.from_numpy(_stored_future(one, part, offset))
+        parts = run(fitted.net, torch.from_numpy(past), future, n_steps)
+        means = [_in_units(one, part).mean() for _, part in parts]
+        found.append(np.concatenate(means, axis=1))
+    return np.concatenate(found)
+
+
+def _in_units(one: GridSeries, found: Distribution) -> Distribution:
     targets = slice(0, one.n_targets)
-    return values * one.scale[targets] + one.center[targets]
+    return found.scaled(one.scale[targets], one.center[targets])
 
 
 def run(
-    net: SequenceNet, past: Tensor, future: Tensor | None, n_steps: int
-) -> np.ndarray:
+    net: SequenceNet,
+    past: Tensor,
+    future: Tensor | None,
+    n_steps: int,
+    n_paths: int = PATHS,
+) -> list[tuple[slice, Distribution]]:
     """Run a network on windows, in evaluation mode, in batches.
 
     Returns
     -------
-    ndarray of shape (n_windows, n_steps, n_targets)
-        In standardised units.
+    list of (slice, Distribution)
+        Steps, from 0, and what is forecast of them, in standardised units; entries have
+        the shape (n_windows, n_steps, n_targets). A network that predicts distributions
+        gives those of its horizon, and what comes after it as `n_paths` samples.
     """
     module: Any = net.module_.eval()
+    if module.likelihood is None:
+        values = _roll(net, past, future, n_steps)
+        return [(slice(0, n_steps), Distribution("point", values[..., None]))]
+    near = min(module.horizon, n_steps)
+    ahead = None if future is None else future[:, :near]
+    params = _roll(net, past, ahead, near)
+    parts = [(slice(0, near), Distribution(module.likelihood.kind, params))]
+    if n_steps > near:
+        paths = _sample_paths(net, past, future, n_steps, n_paths)[:, near:]
+        parts.append((slice(near, n_steps), Distribution("samples", paths)))
+    return parts
+
+
+def _roll(
+    net: SequenceNet, past: Tensor, future: Tensor | None, n_steps: int
+) -> np.ndarray:
+    module: Any = net.module_
     output = []
     with torch.no_grad(), suitable_threads(module.hidden_size):
         size = evaluation_batch(past.shape[1])
@@ -173,11 +292,37 @@ def run(
     return torch.cat(output).numpy()
 
 
-def collect_residuals(
-    net: SequenceNet, windows: WindowSet, *, window_length: int, horizon: int
-) -> ResidualQuantiles:
-    """Collect what a network's forecasts miss on windows, step by step."""
+def _sample_paths(
+    net: SequenceNet, past: Tensor, future: Tensor | None, n_steps: int, n_paths: int
+) -> np.ndarray:
+    """Draw paths, (n_windows, n_steps, n_targets, n_paths); each time the same."""
     module: Any = net.module_
+    device = torch.device(net.device)
+    generator = torch.Generator(device).manual_seed(net.seed)
+    at_once = max(_PATHS_AT_ONCE // n_paths, 1)
+    output = []
+    with torch.no_grad(), suitable_threads(module.hidden_size):
+        for start in range(0, len(past), at_once):
+            batch = slice(start, start + at_once)
+            windows = past[batch].to(device).repeat_interleave(n_paths, dim=0)
+            ahead = None
+            if future is not None:
+                ahead = future[batch].to(device).repeat_interleave(n_paths, dim=0)
+            paths = roll_out(module, windows, ahead, n_steps, generator)
+            output.append(paths.unflatten(0, (-1, n_paths)).movedim(1, -1).cpu())
+    return torch.cat(output).numpy()
+
+
+def calibrate(
+    net: SequenceNet, windows: WindowSet, *, window_length: int, horizon: int
+) -> ResidualQuantiles | LevelQuantiles:
+    """Collect what a network's forecasts miss on windows, step by step.
+
+    Of distributions, the levels at which the true values stood.
+    """
+    module: Any = net.module_
+    if module.likelihood is not None and horizon > module.horizon:
+        windows = windows.thinned(_CALIBRATION_PATHS)
     dataset = WindowDataset(
         windows,
         window_length=window_length,
@@ -187,10 +332,30 @@ def collect_residuals(
         masked=module.masked,
     )
     inputs, (target, mask) = dataset.gather(torch.arange(len(dataset)))
-    error = target.numpy() - run(net, inputs["past"], inputs.get("future"), horizon)
+    true = target.numpy()
+    parts = run(net, inputs["past"], inputs.get("future"), horizon)
+    if module.likelihood is None:
+        found = true - parts[0][1].mean()
+    else:
+        found = np.concatenate(
+            [part.level(true[:, steps]) for steps, part in parts], axis=1
+        )
     if mask is not None:
-        error = np.where(mask.numpy(), error, np.nan)
-    return ResidualQuantiles(error)
+        found = np.where(mask.numpy(), found, np.nan)
+    if module.likelihood is None:
+        return ResidualQuantiles(found)
+    return LevelQuantiles(found)
+
+
+def _stored_future(one: GridSeries, ends: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Return what a series itself holds of the exogenous values after its cutoffs."""
+    low, high = int(ends.min()), int(ends.max()) + len(offset)
+    rows = np.full((high, one.values.shape[1] - one.n_targets), np.nan)
+    stored = one.values[:high, one.n_targets :]
+    rows[: len(stored)] = stored
+    last, gap = last_observed(rows, low)
+    filled, _, _ = fill_forward(rows[low:], last, gap)
+    return filled[(ends - low)[:, None] + offset - 1].astype(np.float32)
 
 
 def _known_future(

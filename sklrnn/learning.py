@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from torch import nn
+
+from sklrnn import registry
 from sklrnn.base import (
     LAYER_PARAMS,
     TRAINING_ONLY,
@@ -15,14 +18,35 @@ from sklrnn.base import (
     train_phases,
 )
 from sklrnn.batches import WindowDataset
-from sklrnn.calibration import ResidualQuantiles
+from sklrnn.calibration import LevelQuantiles, ResidualQuantiles
 from sklrnn.data.tables import GridSeries
 from sklrnn.data.timegrid import season_length
 from sklrnn.data.windows import WindowSet, has_gaps, split_windows
-from sklrnn.forecasting import FittedNetwork, collect_residuals
+from sklrnn.forecasting import FittedNetwork, calibrate
 from sklrnn.memory import reused_memory
+from sklrnn.network.cells.base import takes
+from sklrnn.network.decoders import DECODERS
+from sklrnn.network.ensemble import ForecastEnsemble
 from sklrnn.network.forecast import ForecastNetwork
+from sklrnn.network.likelihoods import LIKELIHOODS
+from sklrnn.network.losses import MaskedHuber, MaskedMAE, MaskedMSE
+from sklrnn.parameters import check_choice, check_integer
 from sklrnn.training import History, SequenceNet, take_over
+
+STRATEGIES = ("direct", "recursive")
+NORMALIZATIONS = ("standard", "window", "last", None)
+CHANNELS = ("joint", "independent")
+DISTRIBUTIONS = ("point", *LIKELIHOODS)
+LOSSES = {"mse": MaskedMSE, "mae": MaskedMAE, "huber": MaskedHuber}
+SHAPE_PARAMS = (
+    "normalize",
+    "segment_length",
+    "channels",
+    "channel_embedding",
+    "decoder",
+    "distribution",
+)
+"""Parameters of the forecaster that its network takes as they are."""
 
 _CALIBRATION_WINDOWS = 4000
 _CALIBRATION_VALUES = 4_000_000
@@ -98,10 +122,20 @@ def learn(
             "masked": masked,
             "window_length": window_length,
             "horizon": n_out,
-            "normalize": params.normalize,
+            **{name: getattr(params, name) for name in SHAPE_PARAMS},
         }
-        sizes = {"batch_size": batch_size, "max_epochs": max_epochs}
-        net = build_net(params, ForecastNetwork, shape, **sizes, seed=seed)
+        module: type[nn.Module] = ForecastNetwork
+        if params.n_members > 1:
+            module, shape["n_members"] = ForecastEnsemble, params.n_members
+        net = build_net(
+            params,
+            module,
+            shape,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            seed=seed,
+            criterion=_criterion(params),
+        )
         if start is not None:
             take_over(net, start.net)
         return net
@@ -112,7 +146,9 @@ def learn(
         net, train_set, valid_set, window_length, phases, epoch_size, params.patience
     )
     sets = windows(horizon, params.validation_fraction)
-    residuals = _calibrate(net, sets, window_length, horizon)
+    calibration = None
+    if params.distribution == "point" or params.calibrate:
+        calibration = _calibrate(net, sets, window_length, horizon)
     if params.refit and valid_set is not None and epochs:
         if params.patience is not None:
             phases = {name: best_epoch(rows) for name, rows in histories.items()}
@@ -130,7 +166,7 @@ def learn(
         targets=targets,
         exogenous=exogenous,
         architecture=_architecture(params),
-        residuals=residuals,
+        calibration=calibration,
     )
 
 
@@ -150,6 +186,64 @@ def learn_on(fitted: FittedNetwork, series: list[GridSeries], epochs: int) -> No
     length, size = fitted.window_length, fitted.epoch_size
     phases = dict.fromkeys(fitted.net.module_.phases, epochs)
     _train(fitted.net, everything, None, length, phases, size, None)
+
+
+def check_forecast_params(params: Any) -> None:
+    """Check the parameters that a forecaster has of its own.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the parameter, its value and what would be right.
+    """
+    check_choice("strategy", params.strategy, STRATEGIES)
+    check_choice("normalize", params.normalize, NORMALIZATIONS)
+    check_choice("channels", params.channels, CHANNELS)
+    check_choice("decoder", params.decoder, DECODERS)
+    check_choice("loss", params.loss, tuple(LOSSES))
+    check_choice("distribution", params.distribution, DISTRIBUTIONS)
+    if params.distribution != "point" and params.loss != "mse":
+        raise ValueError(
+            f"loss is {params.loss!r}, but distribution={params.distribution!r} has a "
+            "loss of its own; leave loss out"
+        )
+    if params.distribution == "negative_binomial" and params.normalize == "standard":
+        raise ValueError(
+            "normalize must be 'window', 'last' or None with distribution="
+            "'negative_binomial', which is one of counts; got 'standard'"
+        )
+    check_integer("segment_length", params.segment_length, low=1)
+    check_integer("n_members", params.n_members, low=1)
+    for name in ("channel_embedding", "calibrate"):
+        value = getattr(params, name)
+        if value not in (True, False):
+            raise TypeError(f"{name} must be True or False, got {value!r}")
+    if params.channel_embedding and params.channels == "joint":
+        raise ValueError(
+            "channel_embedding tells channels='independent' which column it reads; "
+            "leave it out with channels='joint'"
+        )
+    if params.segment_length > 1:
+        _check_segments(params)
+
+
+def _check_segments(params: Any) -> None:
+    cell = registry.find_cell(params.cell)
+    reads = {
+        "masked": "reads how long ago every value was seen",
+        "n_targets": "is fed back its own output at every step",
+    }
+    for name, why in reads.items():
+        if takes(cell, name):
+            raise ValueError(
+                f"segment_length must be 1 with the cell {cell.__name__}, which {why}; "
+                f"got {params.segment_length}"
+            )
+    if params.direction == "decoupled":
+        raise ValueError(
+            "segment_length must be 1 with direction='decoupled', whose two networks "
+            f"are matched step by step; got {params.segment_length}"
+        )
 
 
 def check_start(
@@ -206,9 +300,16 @@ def check_targets(start: FittedNetwork, targets: tuple[Hashable, ...]) -> None:
         )
 
 
+def _criterion(params: Any) -> type[nn.Module]:
+    if params.distribution == "point":
+        return LOSSES[params.loss]
+    return LIKELIHOODS[params.distribution]
+
+
 def _architecture(params: Any) -> dict[str, Any]:
     names = [name for name in LAYER_PARAMS if name not in TRAINING_ONLY]
-    return {n: getattr(params, n) for n in (*names, "strategy", "normalize")}
+    names += ["strategy", "n_members", *SHAPE_PARAMS]
+    return {name: getattr(params, name) for name in names}
 
 
 def _choose_shape(
@@ -265,11 +366,11 @@ def _calibrate(
     sets: tuple[WindowSet, WindowSet | None],
     window_length: int,
     horizon: int,
-) -> ResidualQuantiles:
+) -> ResidualQuantiles | LevelQuantiles:
     """Collect the residuals on the validation part or, without one, on the rest."""
     held_out = sets[1] or sets[0]
     most = _CALIBRATION_VALUES // (horizon * net.module_.n_targets)
-    return collect_residuals(
+    return calibrate(
         net,
         held_out.thinned(min(_CALIBRATION_WINDOWS, max(most, 100))),
         window_length=window_length,

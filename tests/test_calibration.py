@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.stats import norm
 
-from sklrnn.calibration import ResidualQuantiles
+from sklrnn.calibration import LevelQuantiles, ResidualQuantiles
 
 LEVELS = np.array([0.001, 0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975, 0.999])
 RNG = np.random.default_rng(0)
@@ -41,3 +41,24 @@ def test_steps_without_residuals_grow_with_the_square_root():
     table = ResidualQuantiles(residuals)
     variance = table.variance(np.array([2, 3, 8]))[:, 0]
     np.testing.assert_allclose(variance / variance[0], [1, 1.5, 4])
+
+
+def test_levels_of_a_right_distribution_stay():
+    table = LevelQuantiles(RNG.random((20000, 2, 1)))
+    found = table.levels(np.array([1, 2]), LEVELS)
+    assert found.shape == (2, 1, len(LEVELS))
+    np.testing.assert_allclose(found[:, 0], [LEVELS, LEVELS], atol=0.02)
+
+
+def test_levels_of_a_narrow_distribution_are_moved_out():
+    z = RNG.normal(scale=2.0, size=(20000, 1, 1))  # where 1 was predicted
+    found = LevelQuantiles(norm.cdf(z)).levels(np.array([1, 7]), np.array([0.1, 0.9]))
+    expected = norm.cdf(2.0 * norm.ppf([0.1, 0.9]))
+    np.testing.assert_allclose(found[0, 0], expected, atol=0.01)
+    np.testing.assert_allclose(found[1], found[0])  # the last step with any stands in
+
+
+def test_levels_stay_between_0_and_1_and_in_order():
+    z = np.full((3, 1, 1), [[[0.0]], [[1.0]], [[0.5]]])
+    found = LevelQuantiles(z).levels(np.array([1]), LEVELS)[0, 0]
+    assert (found > 0).all() and (found < 1).all() and (np.diff(found) >= 0).all()

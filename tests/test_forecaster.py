@@ -463,6 +463,151 @@ def test_intervals_cover_what_they_should():
         assert abs(np.mean(hits) - coverage) < 0.05
 
 
+# ---- distributions -------------------------------------------------------------------
+
+DISTRIBUTIONS = ["gaussian", "student_t", "negative_binomial", "quantiles"]
+
+
+def counts(n_steps=300):
+    rate = np.exp(1 + np.sin(np.arange(n_steps) / 5))
+    return pd.DataFrame({"a": np.random.default_rng(0).poisson(rate)})
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("calibrate", [True, False])
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_what_distributions_say_agrees(distribution, calibrate, strategy):
+    y = counts()
+    forecaster = quick(
+        distribution=distribution, calibrate=calibrate, strategy=strategy, horizon=3
+    ).fit(y, fh=[-2, 1, 2, 3, 6])
+    alpha = [0.001, 0.05, 0.5, 0.95, 0.999]
+    quantiles = forecaster.predict_quantiles(alpha=alpha)
+    assert np.isfinite(quantiles).all(axis=None)
+    assert (quantiles.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+    interval = forecaster.predict_interval(coverage=0.9)
+    np.testing.assert_allclose(interval["a", 0.9, "lower"], quantiles["a", 0.05])
+    np.testing.assert_allclose(interval["a", 0.9, "upper"], quantiles["a", 0.95])
+    proba = forecaster.predict_proba()
+    scale = np.sqrt(forecaster.predict_var().to_numpy())
+    found = proba.quantile([0.05, 0.5, 0.95]).to_numpy()
+    step = 1.0 if distribution == "negative_binomial" else 0.0
+    gap = np.abs(found - quantiles.iloc[:, 1:4].to_numpy())
+    assert (gap <= 0.3 * scale + step).all()
+    np.testing.assert_allclose(proba.var(), scale**2, rtol=0.1)
+    if not calibrate and distribution != "quantiles":
+        mean = forecaster.predict()
+        np.testing.assert_allclose(proba.mean(), mean, atol=0.05 * scale.max())
+
+
+@pytest.mark.parametrize(
+    ("distribution", "name"),
+    [
+        ("gaussian", "Normal"),
+        ("student_t", "TDistribution"),
+        ("negative_binomial", "NegativeBinomial"),
+        ("quantiles", "Empirical"),
+    ],
+)
+def test_uncalibrated_distributions_come_in_closed_form(distribution, name):
+    forecaster = quick(distribution=distribution, calibrate=False, horizon=3)
+    proba = forecaster.fit(counts()).predict_proba(fh=[1, 3])
+    assert type(proba).__name__ == name
+    drawn = forecaster.predict_proba(fh=[1, 4])  # beyond the horizon
+    assert type(drawn).__name__ == "Empirical"
+
+
+def test_steps_of_the_horizon_do_not_depend_on_the_other_steps():
+    forecaster = quick(distribution="student_t", horizon=3).fit(counts())
+    alone = forecaster.predict_interval(fh=[2], coverage=0.8)
+    others = forecaster.predict_interval(fh=[2, 5], coverage=0.8)
+    np.testing.assert_allclose(alone, others[:1], rtol=1e-6)
+    again = forecaster.predict_interval(fh=[2, 5], coverage=0.8)
+    pd.testing.assert_frame_equal(others, again)  # paths are the same each time
+
+
+def noisy_at_times(n_steps):
+    """A standard deviation of 0.2 or 2, which X tells beforehand."""
+    rng = np.random.default_rng(1)
+    loud = (np.arange(n_steps) // 7) % 2
+    y = pd.DataFrame({"y": rng.normal(scale=np.where(loud, 2.0, 0.2))})
+    return y, pd.DataFrame({"loud": loud.astype(float)})
+
+
+@pytest.mark.parametrize("distribution", ["gaussian", "student_t", "quantiles"])
+def test_spreads_are_learned(distribution):
+    y, X = noisy_at_times(1600)
+    forecaster = RNNForecaster(
+        "gru",
+        hidden_size=16,
+        distribution=distribution,
+        normalize="standard",
+        window_length=14,
+        horizon=14,
+        max_epochs=25,
+        refit=False,
+        random_state=0,
+    ).fit(y[:1200], X=X[:1200])
+    inside, width = [], []
+    for cutoff in range(1200, 1586, 14):
+        if cutoff > 1200:
+            new = slice(cutoff - 14, cutoff)
+            forecaster.update(y[new], X[new], update_params=False)
+        ahead = X[cutoff : cutoff + 14]
+        band = forecaster.predict_interval(fh=range(1, 15), X=ahead, coverage=0.8)
+        low, high = band.to_numpy().T
+        true = y["y"][cutoff : cutoff + 14].to_numpy()
+        inside += list((low <= true) & (true <= high))
+        width += list(high - low)
+    loud = X["loud"][1200 : 1200 + len(width)].to_numpy() > 0
+    inside, width = np.array(inside), np.array(width)
+    assert abs(inside[loud].mean() - 0.8) < 0.08
+    assert abs(inside[~loud].mean() - 0.8) < 0.08
+    assert width[loud].mean() > 5 * width[~loud].mean()
+
+
+def test_counts_learn_their_rate():
+    y = counts(600)
+    forecaster = RNNForecaster(
+        "gru",
+        hidden_size=16,
+        distribution="negative_binomial",
+        horizon=5,
+        max_epochs=30,
+        refit=False,
+        random_state=0,
+    ).fit(y[:500])
+    found = forecaster.predict_rolling(y, cutoffs=y.index[500:590])
+    rate = np.exp(1 + np.sin(np.arange(600) / 5))
+    true = np.stack([rate[i + 1 : i + 6] for i in range(500, 590)])
+    assert np.abs(found[..., 0] - true).mean() < 0.25 * true.mean()
+    assert (forecaster.predict_quantiles(range(1, 6), alpha=[0.01]) >= 0).all(axis=None)
+
+
+def test_members_with_a_distribution():
+    forecaster = quick(distribution="gaussian", n_members=2, calibrate=False, horizon=2)
+    forecaster.fit(waves()[:100])
+    one, two = forecaster.net_.module_.members
+    past = torch.randn(3, 24, 2)
+    expected = (one(past) + two(past)) / 2
+    torch.testing.assert_close(forecaster.net_.module_(past), expected)
+
+
+@pytest.mark.parametrize(
+    ("y", "params", "message"),
+    [
+        (counts() - 1, {}, "y must hold counts, 0, 1, 2, .*; column a does not"),
+        (counts() + 0.5, {}, "y must hold counts"),
+        (counts(), {"normalize": "standard"}, "normalize must be 'window', 'last' or"),
+        (counts(), {"loss": "mae"}, "loss is 'mae', but distribution="),
+        (counts(), {"distribution": "poisson"}, "distribution must be one of"),
+    ],
+)
+def test_what_distributions_cannot_take(y, params, message):
+    with pytest.raises(ValueError, match=message):
+        quick(**{"distribution": "negative_binomial", **params}).fit(y)
+
+
 # ---- parameters ----------------------------------------------------------------------
 
 
@@ -479,7 +624,12 @@ CHANGES = {
     "horizon": 5,
     "strategy": "recursive",
     "normalize": "last",
+    "segment_length": 4,
+    "decoder": "parallel",
+    "n_members": 2,
+    "distribution": "gaussian",
     "dropout": 0.3,
+    "loss": "mae",
     "optimizer": "sgd",
     "lr": 1e-3,
     "weight_decay": 0.5,
@@ -500,6 +650,139 @@ def test_every_parameter_changes_the_forecast(name):
     before = fitted(**base).predict()
     after = fitted(**base, **{name: CHANGES[name]}).predict()
     assert not np.allclose(before, after, rtol=1e-6)
+
+
+def of_two_columns(**params):
+    return quick(**params).fit(waves()[:100], fh=np.arange(1, 9)).predict()
+
+
+def test_channels_and_their_embedding_change_the_forecast():
+    joint = of_two_columns()
+    independent = of_two_columns(channels="independent")
+    told_apart = of_two_columns(channels="independent", channel_embedding=True)
+    assert not np.allclose(joint, independent, rtol=1e-6)
+    assert not np.allclose(independent, told_apart, rtol=1e-6)
+
+
+@pytest.mark.parametrize("decoder", ["linear", "parallel", "recurrent"])
+@pytest.mark.parametrize("segment_length", [1, 5])
+def test_independent_columns_do_not_touch_one_another(decoder, segment_length):
+    y = waves()
+    forecaster = quick(
+        channels="independent",
+        decoder=decoder,
+        segment_length=segment_length,
+        horizon=6,
+    ).fit(y[:100])
+    moved = y.copy()
+    moved["b"] += np.linspace(0, 3, len(y))
+    before, after = (forecaster.predict_rolling(table) for table in (y, moved))
+    np.testing.assert_allclose(before[..., 0], after[..., 0], rtol=1e-5)
+    assert np.abs(before[..., 1] - after[..., 1]).max() > 0.1
+
+
+def test_a_column_alone_or_beside_others_is_read_with_the_same_weights():
+    y = waves()
+    both = pd.concat([y["a"], y["a"].rename("b")], axis=1)
+    forecaster = quick(channels="independent").fit(both[:100], fh=[1, 2, 3])
+    forecast = forecaster.predict()
+    np.testing.assert_allclose(forecast["a"], forecast["b"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_members_are_averaged(strategy):
+    y = waves()["a"]
+    params = {"strategy": strategy, "refit": False, "horizon": 4}
+    forecaster = quick(n_members=3, **params).fit(y[:100])
+    alone = []
+    for member in forecaster.net_.module_.members:
+        single = quick(**params, warm_start=True).fit(y[:100])
+        single.net_.module_.load_state_dict(member.state_dict())
+        alone.append(single.predict(fh=[1, 2, 3, 4]))
+    if strategy == "recursive":  # where every member is fed the mean
+        alone = [forecast[:1] for forecast in alone]
+    together = forecaster.predict(fh=[1, 2, 3, 4])[: len(alone[0])]
+    np.testing.assert_allclose(np.mean(alone, axis=0), together, rtol=1e-4)
+    assert not np.allclose(alone[0], alone[1], rtol=1e-3)
+    first = quick(**params).fit(y[:100]).count_parameters()
+    assert forecaster.count_parameters()["total"] == 3 * first["total"]
+
+
+def test_the_first_member_learns_as_it_would_alone():
+    y = waves()["a"]
+    params = {"refit": False, "horizon": 4, "patience": None, "gradient_clip": 0.1}
+    members = quick(n_members=2, **params).fit(y[:100]).net_.module_.members
+    alone = quick(**params).fit(y[:100]).net_.module_
+    for found, expected in zip(
+        members[0].parameters(), alone.parameters(), strict=True
+    ):
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_losses_learn_what_they_should(loss):
+    rng = np.random.default_rng(0)
+    skewed = pd.Series(np.where(rng.random(400) < 0.3, 10.0, 0.0))
+    forecaster = quick(
+        loss=loss, normalize="standard", max_epochs=40, lr=0.02, horizon=1
+    )
+    found = forecaster.fit(skewed).predict_rolling(skewed).mean()
+    low, high = {"mse": (2.0, 4.5), "mae": (-0.5, 1.0), "huber": (-0.5, 4.0)}[loss]
+    assert low < found < high
+
+
+# ---- rolling forecasts ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("with_x", [False, True])
+def test_rolling_forecasts_are_those_of_update_and_predict(with_x):
+    y = waves()
+    X = (
+        pd.DataFrame({"x": np.sin(np.arange(120) / 3)}, index=y.index)
+        if with_x
+        else None
+    )
+    forecaster = quick(horizon=3)
+    forecaster.fit(y[:100], X=X[:100] if with_x else None)
+    rolling = forecaster.predict_rolling(y, X=X, cutoffs=y.index[99:117])
+    assert rolling.shape == (18, 3, 2)
+    for i, forecast in enumerate(rolling[:6]):
+        if i:
+            new = slice(99 + i, 100 + i)
+            forecaster.update(y[new], X[new] if with_x else None, update_params=False)
+        ahead = X[100 + i : 103 + i] if with_x else None
+        expected = forecaster.predict(fh=[1, 2, 3], X=ahead)
+        np.testing.assert_allclose(forecast, expected, rtol=1e-4)
+
+
+def test_rolling_forecasts_from_everywhere_by_default():
+    y = waves()
+    forecaster = quick(horizon=3, window_length=20).fit(y)
+    before = forecaster.predict(fh=[1, 2, 3])
+    rolling = forecaster.predict_rolling(y)
+    assert rolling.shape == (101, 3, 2)
+    np.testing.assert_allclose(rolling[-1], before, rtol=1e-4)
+    pd.testing.assert_frame_equal(forecaster.predict(fh=[1, 2, 3]), before)
+
+
+def test_unusable_cutoffs_and_tables_are_named():
+    y = waves()
+    forecaster = quick(horizon=3).fit(y)
+    with pytest.raises(ValueError, match="cutoffs must be times of y, but holds 2030"):
+        forecaster.predict_rolling(y, cutoffs=[pd.Timestamp("2030-01-01")])
+    with pytest.raises(ValueError, match="cutoffs must be times of y, but is empty"):
+        forecaster.predict_rolling(y, cutoffs=[])
+    with pytest.raises(ValueError, match="y has the columns"):
+        forecaster.predict_rolling(y[["a"]])
+    with pytest.raises(ValueError, match="`fit` had no X"):
+        forecaster.predict_rolling(y, X=y)
+    panel = _make_hierarchical((2,), n_columns=2, min_timepoints=30, max_timepoints=30)
+    panel.columns = y.columns
+    with pytest.raises(ValueError, match="y must be a single series"):
+        forecaster.predict_rolling(panel)
+    with_x = quick(horizon=3).fit(y[["a"]], X=y[["b"]])
+    with pytest.raises(ValueError, match="X must be given"):
+        with_x.predict_rolling(y[["a"]])
 
 
 def test_cells_fusions_and_optimisers_can_be_classes():
@@ -593,6 +876,18 @@ def test_divergence_is_an_error_that_says_what_to_do():
         ({"direction": "backward"}, "direction must be one of.*got 'backward'"),
         ({"strategy": "both"}, "strategy must be one of"),
         ({"normalize": "batch"}, "normalize must be one of"),
+        ({"channels": "both"}, "channels must be one of"),
+        ({"channel_embedding": True}, "leave it out with channels='joint'"),
+        ({"decoder": "attention"}, "decoder must be one of"),
+        ({"loss": "mape"}, "loss must be one of"),
+        ({"n_members": 0}, "n_members must be at least 1"),
+        ({"segment_length": 0}, "segment_length must be at least 1"),
+        ({"segment_length": 2, "cell": "grud"}, "segment_length must be 1 .* GRUD"),
+        ({"segment_length": 2, "cell": "jordan"}, "segment_length must be 1 .* Jordan"),
+        (
+            {"segment_length": 2, "direction": "decoupled"},
+            "segment_length must be 1 with direction='decoupled'",
+        ),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
         ({"lr": 0}, "lr must be above 0"),
         ({"warmup": 1.5}, "warmup must be at least 0 and below 1"),
@@ -617,6 +912,10 @@ def test_bad_values_are_named(params, message):
     [
         "hidden_size",
         "window_length",
+        "segment_length",
+        "channel_embedding",
+        "calibrate",
+        "n_members",
         "lr",
         "cell_params",
         "callbacks",

@@ -88,7 +88,9 @@ def read_series(
     x: pd.DataFrame | None,
     *,
     standardize: bool,
+    counts: bool = False,
     step: Step | None = None,
+    like: GridSeries | None = None,
 ) -> list[GridSeries]:
     """Read one series, or each series of a panel, onto its time grid.
 
@@ -100,13 +102,18 @@ def read_series(
         Exogenous columns, indexed likewise; rows may be missing or reach further.
     standardize : bool
         Whether to subtract each column's mean and divide by its standard deviation.
+    counts : bool, default=False
+        Whether the targets are counts, which are left as they are.
     step : int or pd.offsets.BaseOffset, optional
         Step of the grid where the index does not tell.
+    like : GridSeries, optional
+        A series whose standardisation is taken over.
 
     Raises
     ------
     ValueError
-        If times repeat, a value is infinite, or a target was never observed.
+        If times repeat, a value is infinite, a target was never observed, or a count is
+        negative or not whole.
     """
     exogenous = dict(iterate_series(x)) if x is not None else {}
     series = []
@@ -117,7 +124,7 @@ def read_series(
                 f"X has no rows for the series {key!r} that y holds; give X for every "
                 "series of y"
             )
-        series.append(_read_one(key, frame, known, standardize, step))
+        series.append(_read_one(key, frame, known, standardize, counts, step, like))
     return series
 
 
@@ -153,7 +160,9 @@ def _read_one(
     y: pd.DataFrame,
     x: pd.DataFrame | None,
     standardize: bool,
+    counts: bool,
     step: Step | None,
+    like: GridSeries | None,
 ) -> GridSeries:
     where = "" if key is None else f" of series {key!r}"
     targets = to_float(y, "y", where)
@@ -173,7 +182,13 @@ def _read_one(
                 f"{x.index[0]}"
             )
         columns.append(exogenous[x.index <= y.index[-1]])
-    center, scale = standardisation(columns, standardize)
+    if like is None:
+        center, scale = standardisation(columns, standardize)
+        if counts:
+            _check_counts(targets, y.columns, where)
+            center[: targets.shape[1]], scale[: targets.shape[1]] = 0.0, 1.0
+    else:
+        center, scale = like.center, like.scale
     step = infer_step(y.index) or step or pd.offsets.Day()
     n_columns = len(center)
     series = GridSeries(
@@ -191,6 +206,16 @@ def _read_one(
     if x is not None:
         series.write(x.index, exogenous, series.n_targets)
     return series
+
+
+def _check_counts(values: np.ndarray, names: pd.Index, where: str) -> None:
+    known = np.where(np.isnan(values), 0.0, values)
+    wrong = ((known < 0) | (known != np.round(known))).any(axis=0)
+    if wrong.any():
+        raise ValueError(
+            f"y{where} must hold counts, 0, 1, 2, ..., with distribution="
+            f"'negative_binomial'; {_listed([str(n) for n in names[wrong]])} does not"
+        )
 
 
 def to_float(frame: pd.DataFrame, name: str, where: str = "") -> np.ndarray:

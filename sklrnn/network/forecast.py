@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 from sklrnn.network.assemble import Rows
 from sklrnn.network.cells.base import State
+from sklrnn.network.decoders import build_decoder
 from sklrnn.network.encoded import EncodedNetwork
 from sklrnn.network.heads import ForecastHead
+from sklrnn.network.likelihoods import LIKELIHOODS
+from sklrnn.network.segments import SegmentReader, join_targets, split_targets
 
 _SMALLEST_VARIANCE = 1e-5
 
@@ -36,6 +39,20 @@ class ForecastNetwork(EncodedNetwork):
         "window" takes each window's mean out and divides by its standard deviation,
         "last" takes its last value out; the forecast gets them back. Deviations are
         those of reversible instance normalisation (Kim et al. 2022, equation 1).
+    segment_length : int, default=1
+        Number of steps that the recurrent layers read at once, and that a decoder
+        which knows of segments gives at once.
+    channels : {"joint", "independent"}, default="joint"
+        Whether one sequence holds all targets, or every target is a sequence of its
+        own, read with the same weights.
+    channel_embedding : bool, default=False
+        With "independent", whether every target adds a learned vector of its own to
+        the last state.
+    decoder : {"linear", "parallel", "recurrent"}, default="linear"
+        See `sklrnn.network.decoders`.
+    distribution : str, default="point"
+        "point", or a name of `sklrnn.network.likelihoods`: forecasts then are the
+        parameters of that distribution.
     **layers
         As `LayerParams` lists them.
 
@@ -54,20 +71,47 @@ class ForecastNetwork(EncodedNetwork):
         window_length: int,
         horizon: int,
         normalize: str | None,
+        segment_length: int = 1,
+        channels: str = "joint",
+        channel_embedding: bool = False,
+        decoder: str = "linear",
+        distribution: str = "point",
         **layers: Any,
     ) -> None:
-        n_columns = n_targets + n_exogenous
-        n_channels = n_columns * (3 if masked else 1)
-        super().__init__(Rows(n_channels, n_targets, masked, window_length), **layers)
+        together = 1 if channels == "independent" else n_targets
+        n_read = (together + n_exogenous) * (3 if masked else 1)
+        rows = Rows(n_read, together, masked, window_length)
+        if segment_length > 1:
+            n_segments = -(-window_length // segment_length)
+            rows = Rows(layers["hidden_size"], together, False, n_segments)
+        super().__init__(rows, **layers)
         self.n_targets = n_targets
         self.n_exogenous = n_exogenous
-        self.n_channels = n_channels
+        self.n_channels = (n_targets + n_exogenous) * (3 if masked else 1)
         self.masked = masked
         self.horizon = horizon
         self.normalize = normalize
-        self.head = ForecastHead(
-            self.encoder.output_size, horizon, n_targets, n_exogenous
+        self.independent = channels == "independent"
+        self.segments = None
+        if segment_length > 1:
+            self.segments = SegmentReader(n_read, segment_length, self.hidden_size)
+        state_size = self.encoder.output_size
+        self.embedding = None
+        if channel_embedding:
+            self.embedding = nn.Parameter(torch.zeros(n_targets, state_size))
+        self.likelihood = None
+        if distribution != "point":
+            self.likelihood = LIKELIHOODS[distribution]()
+        n_values = together * (self.likelihood.n_params if self.likelihood else 1)
+        decode = build_decoder(
+            decoder,
+            state_size,
+            horizon,
+            n_values,
+            segment_length=segment_length,
+            dropout=layers["dropout"],
         )
+        self.head = ForecastHead(decode, state_size, n_values, n_exogenous)
 
     def loss(
         self,
@@ -98,34 +142,36 @@ class ForecastNetwork(EncodedNetwork):
         """
         past, future = inputs["past"], inputs.get("future")
         level = self._level(past)
-        x = self._relative(past, level)
+        x = self._read(past, level)
         if self.phase == "backward":
-            whole = self._whole(x, inputs["ahead"], level)
-            known = self.known(whole)
-            return self.encoder.backward_loss(whole, known, inputs["lengths"])
-        targets = self.known(x) if self.training else None
+            whole, lengths = self._whole(inputs, level)
+            return self.encoder.backward_loss(whole, self.known(whole), lengths)
+        targets = self.known(x) if self.training and self.segments is None else None
         matched = self.training and self.decoupled
         if matched:
             outputs, _ = self.encoder.sequence(x, targets=targets)
             state = outputs[:, -1]
         else:
             state = self.encoder.summary(x, targets=targets)
-        prediction = self._absolute(self.head(state, future), level)
+        prediction = self._answer(state, future, level)
         loss = criterion(prediction, *scored)
         if matched:
-            whole = self._whole(x, inputs["ahead"], level)
-            known, lengths = self.known(whole), inputs["lengths"]
+            whole, lengths = self._whole(inputs, level)
             loss = loss + self.encoder.student_loss(
-                outputs, whole, known, lengths, progress
+                outputs, whole, self.known(whole), lengths, progress
             )
         error = self.encoder.take_teaching_error()
         return (loss if error is None else loss + error), prediction
 
     def _whole(
-        self, x: Tensor, ahead: Tensor, level: tuple[Tensor, Tensor] | None
-    ) -> Tensor:
+        self, inputs: dict[str, Tensor], level: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor]:
         """Return the rows of past and horizon, all on the level of the past."""
-        return torch.cat([x, self._relative(ahead, level)], dim=1)
+        rows = torch.cat([inputs["past"], inputs["ahead"]], dim=1)
+        lengths = inputs["lengths"]
+        if self.independent:
+            lengths = lengths.repeat_interleave(self.n_targets)
+        return self._read(rows, level), lengths
 
     def forward(self, past: Tensor, future: Tensor | None = None) -> Tensor:
         """Forecast.
@@ -138,25 +184,30 @@ class ForecastNetwork(EncodedNetwork):
         Returns
         -------
         Tensor of shape (batch, horizon, n_targets)
+            Or, of distributions, (batch, horizon, n_targets, n_params).
         """
         level = self._level(past)
-        state = self.encoder.summary(self._relative(past, level))
-        return self._absolute(self.head(state, future), level)
+        state = self.encoder.summary(self._read(past, level))
+        return self._answer(state, future, level)
+
+    @property
+    def carries(self) -> bool:
+        """Whether a forecast fed back can go on from the state, step by step."""
+        return self.horizon == 1 and self.encoder.causal and self.segments is None
 
     def start(self, past: Tensor, future: Tensor | None = None) -> tuple[Tensor, Carry]:
         """Forecast as `forward` does, and return what `advance` goes on from."""
         level = self._level(past)
-        outputs, states = self.encoder.sequence(self._relative(past, level))
-        prediction = self._absolute(self.head(outputs[:, -1], future), level)
-        return prediction, Carry(states, level)
+        outputs, states = self.encoder.sequence(self._read(past, level))
+        return self._answer(outputs[:, -1], future, level), Carry(states, level)
 
     def advance(
         self, row: Tensor, carry: Carry, future: Tensor | None = None
     ) -> tuple[Tensor, Carry]:
         """Read one more row, (batch, n_channels), and forecast from there."""
-        past = self._relative(row.unsqueeze(1), carry.level)
+        past = self._read(row.unsqueeze(1), carry.level)
         outputs, states = self.encoder.sequence(past, carry.states)
-        prediction = self._absolute(self.head(outputs[:, -1], future), carry.level)
+        prediction = self._answer(outputs[:, -1], future, carry.level)
         return prediction, Carry(states, carry.level)
 
     def reconstruct(self, past: Tensor) -> Tensor:
@@ -168,12 +219,42 @@ class ForecastNetwork(EncodedNetwork):
             For all steps but the first and the last.
         """
         level = self._level(past)
-        x = self._relative(past, level)
-        return self._absolute(self.encoder.reconstruct(x), level)
+        inner = self.encoder.reconstruct(self._read(past, level))
+        if self.independent:
+            inner = join_targets(inner, self.n_targets)
+        return self._absolute(inner, level)
 
     def relative(self, past: Tensor) -> Tensor:
         """Return windows as the recurrent layers read them, on their own level."""
-        return self._relative(past, self._level(past))
+        return self._read(past, self._level(past))
+
+    def _read(self, past: Tensor, level: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Return what the recurrent layers read of rows."""
+        x = self._relative(past, level)
+        if self.independent:
+            n_columns = self.n_targets + self.n_exogenous
+            x = split_targets(x, self.n_targets, n_columns)
+        return x if self.segments is None else self.segments(x)
+
+    def _answer(
+        self,
+        state: Tensor,
+        future: Tensor | None,
+        level: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
+        """Return the forecast from the last state."""
+        if self.embedding is not None:
+            own = self.embedding.repeat(len(state) // self.n_targets, 1)
+            state = state + own
+        if self.independent and future is not None:
+            future = future.repeat_interleave(self.n_targets, dim=0)
+        prediction = self.head(state, future)
+        if self.independent:
+            prediction = join_targets(prediction, self.n_targets)
+        if self.likelihood is None:
+            return self._absolute(prediction, level)
+        raw = prediction.unflatten(-1, (self.n_targets, -1))
+        return self.likelihood.place(raw, level)
 
     def _level(self, past: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return each window's own center and scale, (batch, 1, n_targets)."""

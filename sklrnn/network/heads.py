@@ -17,30 +17,29 @@ _PRECISION_BOUNDS = (1e-3, 1e4)
 
 
 class ForecastHead(nn.Module):
-    """All steps of the horizon at once, from one state and the known future.
+    """All steps of the horizon, from the last state and the known future.
 
-    Every step is a linear function of the last state, so that every step depends on
-    the newest observation. Known exogenous values of a step enter through a small
-    network shared by all steps, which also sees the state.
+    Every step depends on the newest observation. Known exogenous values of a step
+    enter through a small network shared by all steps, which also sees the state.
 
     Parameters
     ----------
-    state_size, horizon, n_targets, n_exogenous : int
+    decoder : nn.Module
+        Takes states to `n_values` per step, as `sklrnn.network.decoders` has them.
+    state_size, n_values, n_exogenous : int
     """
 
     def __init__(
-        self, state_size: int, horizon: int, n_targets: int, n_exogenous: int
+        self, decoder: nn.Module, state_size: int, n_values: int, n_exogenous: int
     ) -> None:
         super().__init__()
-        self.horizon = horizon
-        self.n_targets = n_targets
+        self.decoder = decoder
         self.n_exogenous = n_exogenous
-        self.from_state = nn.Linear(state_size, horizon * n_targets)
         if n_exogenous:
             self.state_to_hidden = nn.Linear(state_size, state_size)
             self.future_to_hidden = nn.Linear(n_exogenous, state_size, bias=False)
-            self.hidden_to_target = nn.Linear(state_size, n_targets, bias=False)
-            self.future_to_target = nn.Linear(n_exogenous, n_targets, bias=False)
+            self.hidden_to_value = nn.Linear(state_size, n_values, bias=False)
+            self.future_to_value = nn.Linear(n_exogenous, n_values, bias=False)
 
     def forward(self, state: Tensor, future: Tensor | None = None) -> Tensor:
         """Predict.
@@ -53,15 +52,14 @@ class ForecastHead(nn.Module):
 
         Returns
         -------
-        Tensor of shape (batch, horizon, n_targets)
+        Tensor of shape (batch, horizon, n_values)
         """
-        output = self.from_state(state)
-        output = output.view(len(state), self.horizon, self.n_targets)
+        output = self.decoder(state)
         if self.n_exogenous:
             hidden = self.state_to_hidden(state).unsqueeze(1)
             hidden = torch.relu(hidden + self.future_to_hidden(future))
-            output = output + self.hidden_to_target(hidden)
-            output = output + self.future_to_target(future)
+            output = output + self.hidden_to_value(hidden)
+            output = output + self.future_to_value(future)
         return output
 
 

@@ -34,6 +34,48 @@ class MaskedMSE(nn.Module):
         return error.square().sum() / mask.sum().clamp(min=1)
 
 
+class MaskedMAE(nn.Module):
+    r"""Mean absolute error over the observed entries.
+
+    .. math:: L = \sum m |x - \hat x| / \sum m
+    """
+
+    def forward(
+        self, prediction: Tensor, target: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        """Score; parameters are those of `MaskedMSE`."""
+        if mask is None:
+            return nn.functional.l1_loss(prediction, target)
+        error = _error(prediction, target, mask)
+        return error.abs().sum() / mask.sum().clamp(min=1)
+
+
+class MaskedHuber(nn.Module):
+    r"""Huber's loss over the observed entries: squared when small, else absolute.
+
+    .. math:: L = \sum m\, \rho(x - \hat x) / \sum m, \quad
+        \rho(e) = e^2 \text{ if } |e| \le 1 \text{ else } 2 |e| - 1
+
+    This is twice the usual form, so that small errors count as in `MaskedMSE`.
+
+    References
+    ----------
+    P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical
+    Statistics 35 (1), 1964.
+    """
+
+    def forward(
+        self, prediction: Tensor, target: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        """Score; parameters are those of `MaskedMSE`."""
+        if mask is None:
+            return 2 * nn.functional.huber_loss(prediction, target)
+        error = _error(prediction, target, mask)
+        zero = torch.zeros_like(error)
+        total = nn.functional.huber_loss(error, zero, reduction="sum")
+        return 2 * total / mask.sum().clamp(min=1)
+
+
 class GaussianNLL(nn.Module):
     r"""Negative log-likelihood of every step's entries, under one learned precision.
 

@@ -9,7 +9,11 @@ from sklrnn.network.forecast import ForecastNetwork
 
 
 def roll_out(
-    network: ForecastNetwork, past: Tensor, future: Tensor | None, n_steps: int
+    network: ForecastNetwork,
+    past: Tensor,
+    future: Tensor | None,
+    n_steps: int,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """Forecast `n_steps` steps.
 
@@ -25,10 +29,15 @@ def roll_out(
     future : Tensor of shape (batch, n_steps, n_exogenous) or None
         Known exogenous values of the steps to forecast.
     n_steps : int
+    generator : torch.Generator, optional
+        Draws a path of the predicted distributions, which is fed back and returned.
+        Without it means are fed back.
 
     Returns
     -------
     Tensor of shape (batch, n_steps, n_targets)
+        Values; without a generator, what the network gives: values too, or parameters
+        of distributions, with an axis for them at the end.
     """
     horizon = network.horizon
     n_blocks = -(-n_steps // horizon)
@@ -37,40 +46,61 @@ def roll_out(
         short = n_blocks * horizon - n_steps
         future = torch.cat([future, future[:, -1:].expand(-1, short, -1)], dim=1)
         ahead = list(future.split(horizon, dim=1))
-    carries = horizon == 1 and network.encoder.causal
-    roll = _carry_state if carries else _move_window
-    return torch.cat(roll(network, past, ahead), dim=1)[:, :n_steps]
+    roll = _carry_state if network.carries else _move_window
+    return torch.cat(roll(network, past, ahead, generator), dim=1)[:, :n_steps]
 
 
 def _carry_state(
-    network: ForecastNetwork, past: Tensor, ahead: list[Tensor | None]
+    network: ForecastNetwork,
+    past: Tensor,
+    ahead: list[Tensor | None],
+    generator: torch.Generator | None,
 ) -> list[Tensor]:
     prediction, carry = network.start(past, ahead[0])
-    blocks = [prediction]
+    value, block = _value(network, prediction, generator)
+    blocks = [block]
     for known, future in zip(ahead[:-1], ahead[1:], strict=True):
-        row = _as_rows(network, blocks[-1], known)[:, 0]
+        row = _as_rows(network, value, known)[:, 0]
         prediction, carry = network.advance(row, carry, future)
-        blocks.append(prediction)
+        value, block = _value(network, prediction, generator)
+        blocks.append(block)
     return blocks
 
 
 def _move_window(
-    network: ForecastNetwork, past: Tensor, ahead: list[Tensor | None]
+    network: ForecastNetwork,
+    past: Tensor,
+    ahead: list[Tensor | None],
+    generator: torch.Generator | None,
 ) -> list[Tensor]:
     length = past.shape[1]
-    blocks = [network(past, ahead[0])]
+    value, block = _value(network, network(past, ahead[0]), generator)
+    blocks = [block]
     for known, future in zip(ahead[:-1], ahead[1:], strict=True):
-        past = torch.cat([past, _as_rows(network, blocks[-1], known)], dim=1)
+        past = torch.cat([past, _as_rows(network, value, known)], dim=1)
         past = past[:, -length:]
-        blocks.append(network(past, future))
+        value, block = _value(network, network(past, future), generator)
+        blocks.append(block)
     return blocks
 
 
-def _as_rows(
-    network: ForecastNetwork, prediction: Tensor, future: Tensor | None
-) -> Tensor:
+def _value(
+    network: ForecastNetwork, prediction: Tensor, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """Return the values to feed back, and what to return of a prediction."""
+    likelihood = network.likelihood
+    if likelihood is None:
+        return prediction, prediction
+    if generator is None:
+        return likelihood.mean(prediction), prediction
+    drawn = likelihood.sample(prediction, generator)
+    return drawn, drawn
+
+
+def _as_rows(network: ForecastNetwork, values: Tensor, future: Tensor | None) -> Tensor:
     """Turn forecasts into input rows, as if they had been observed."""
-    values = prediction if future is None else torch.cat([prediction, future], dim=-1)
+    if future is not None:
+        values = torch.cat([values, future], dim=-1)
     if not network.masked:
         return values
     return torch.cat([values, torch.ones_like(values), torch.zeros_like(values)], -1)

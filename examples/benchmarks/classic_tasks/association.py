@@ -50,11 +50,11 @@ def run(name, make, quick):
         attention: [fit_and_score(make, attention, seed, quick) for seed in seeds]
         for attention in (None, "additive", "location")
     }
-    return [
+    return (
         summarise(name, length, attention, fits)
         for length in (LENGTH, 2 * LENGTH)
         for attention, fits in by_model.items()
-    ]
+    )
 
 
 def fit_and_score(make, attention, seed, quick):

@@ -52,7 +52,7 @@ def adding(quick):
         ).fit(X, y)
         return np.square(regressor.predict(X_test) - y_test).mean()
 
-    return [
+    return (
         run(
             "adding, 100 steps",
             cell,
@@ -62,7 +62,7 @@ def adding(quick):
             lambda seed, cell=cell: score(seed, cell),
         )
         for cell in ("elman", "gru", "lstm")
-    ]
+    )
 
 
 def temporal_order(quick):
@@ -90,7 +90,7 @@ def temporal_order(quick):
         "lstm": ("lstm", None),
         "transformer": ("transformer", None),
     }
-    return [
+    return (
         run(
             "temporal order, 3 bits",
             model,
@@ -100,7 +100,7 @@ def temporal_order(quick):
             lambda seed, model=model: score(seed, *models[model]),
         )
         for model in models
-    ]
+    )
 
 
 def lag(quick):
@@ -129,7 +129,7 @@ def lag(quick):
         return np.take_along_axis(labeler.predict_proba(X), y[..., None], 2).min()
 
     models = {"elman": None, "lstm": {"forget_bias": 5.0}}
-    return [
+    return (
         run(
             "noise-free lag, 100 steps",
             cell,
@@ -139,7 +139,7 @@ def lag(quick):
             lambda seed, cell=cell, params=params: score(seed, cell, params),
         )
         for cell, params in models.items()
-    ]
+    )
 
 
 def digits(quick):
@@ -171,7 +171,7 @@ def digits(quick):
         for cell in ("lstm", "gru")
         for direction in ("forward", "coupled")
     ]
-    return [
+    return (
         run(
             "digits by pixel, 64 steps",
             f"{cell}, {direction}",
@@ -181,7 +181,7 @@ def digits(quick):
             lambda seed, model=(cell, direction): score(seed, *model),
         )
         for cell, direction in [*models, ("transformer", "forward")]
-    ]
+    )
 
 
 TASKS = {"adding": adding, "order": temporal_order, "lag": lag, "digits": digits}

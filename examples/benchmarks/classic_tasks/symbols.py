@@ -39,7 +39,7 @@ TEXT_LENGTH = 120_000
 
 
 def temporal_xor(quick):
-    return [
+    return (
         count(
             "temporal XOR (3000 bits)",
             cell,
@@ -48,7 +48,7 @@ def temporal_xor(quick):
             "squared error below 0.05 at every third bit, 0.2 or more elsewhere",
         )
         for cell in ("elman", "lstm")
-    ]
+    )
 
 
 def xor_once(cell, seed, max_epochs):
@@ -63,7 +63,7 @@ def xor_once(cell, seed, max_epochs):
 
 
 def syllables(quick):
-    return [
+    return (
         count(
             "ba dii guuu (1000 syllables)",
             cell,
@@ -72,7 +72,7 @@ def syllables(quick):
             "vowels below 0.1 nats; consonants within 10 % of log 3, the least",
         )
         for cell in ("elman", "lstm")
-    ]
+    )
 
 
 def syllables_once(cell, seed, max_epochs):
@@ -106,7 +106,7 @@ def fit_elman_task(cell, sequence, seed, max_epochs):
 def embedded_reber(quick):
     """Run an LSTM, and Elman's network with the gradient of today and that of 1990."""
     most = 512 if quick else MOST_PRESENTED
-    return [
+    return (
         count(
             "embedded Reber (256 strings)",
             model,
@@ -125,7 +125,7 @@ def embedded_reber(quick):
                 "batch_size": 32,
             },
         }.items()
-    ]
+    )
 
 
 def reber_once(seed, most, **params):
