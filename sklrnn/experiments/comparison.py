@@ -103,7 +103,9 @@ def compare(
     grid : dict or list of dict, optional
         From parameters of `RNNForecaster` and `RNNImputer` to lists of values, as
         scikit-learn's ``ParameterGrid`` takes it; plug-in cells and fusions join by
-        name. What a task's estimator does not have makes no difference to that task.
+        name. With ``prediction__`` or ``reconstruction__`` before its name a parameter
+        is for that task alone, and what a task's estimator does not have makes no
+        difference to it.
         By default the grid of the source of this project: elman, lstm and gru,
         forward, coupled and decoupled, the three fusions, with and without layer
         normalisation, and for reconstruction with and without absence diffusion and
@@ -157,8 +159,9 @@ def compare(
         seed). Scores are in units of the training part's deviations. "micro_mse" is
         the sum of squared errors over all scored entries divided by their number,
         "macro_mse" the mean over columns of each one's, "micro_mae" and "macro_mae"
-        the same of absolute errors. With ``removed_`` before them they count all that was
-        removed from the windows, with ``offline_`` the steps after the window were seen.
+        the same of absolute errors. With ``removed_`` before them they count all that
+        was removed from the windows, with ``offline_`` the steps after the window were
+        seen.
         "best_epoch" and "epochs" count from 1; "fit_seconds", "epoch_seconds" (median),
         "latency_ms" (from a new row to the answer) and "peak_memory_mb" (growth of the
         process in `fit`) are measured, "parameters", "layer_parameters" and

@@ -21,14 +21,14 @@ FULL_GRID = (
         "fusion": ["concat", "gated", "recurrent"],
         "layer_norm": [False, True],
         "absence_pattern": ["point", "mixed"],
-        "loss": ["gaussian_nll"],
+        "reconstruction__loss": ["gaussian_nll"],
     },
     {
         "cell": ["elman", "lstm", "gru"],
         "direction": ["forward", "coupled", "decoupled"],
         "fusion": ["concat", "gated", "recurrent"],
         "absence_pattern": ["mixed"],
-        "loss": ["mse"],
+        "reconstruction__loss": ["mse"],
     },
 )
 """The grid of the source of this project: see `sklrnn.experiments.compare`."""
@@ -38,13 +38,13 @@ QUICK_GRID = (
         "cell": ["elman", "lstm", "gru"],
         "direction": ["forward", "coupled", "decoupled"],
         "fusion": ["concat"],
-        "loss": ["gaussian_nll"],
+        "reconstruction__loss": ["gaussian_nll"],
     },
     {
         "cell": ["gru"],
         "direction": ["coupled"],
         "fusion": ["gated"],
-        "loss": ["gaussian_nll"],
+        "reconstruction__loss": ["gaussian_nll"],
     },
 )
 
@@ -120,7 +120,8 @@ def expand(grid: Any, tasks: Sequence[str]) -> tuple[list[Architecture], list[st
     Parameters
     ----------
     grid : dict, or list of dict
-        From parameters of the estimators to lists of values.
+        From parameters of the estimators to lists of values; with "prediction__" or
+        "reconstruction__" before its name a parameter is for that task alone.
     tasks : sequence of str
 
     Returns
@@ -143,10 +144,11 @@ def expand(grid: Any, tasks: Sequence[str]) -> tuple[list[Architecture], list[st
     names = dict.fromkeys([*_FIRST, *(name for point in points for name in point)])
     for name in names:
         _check_name(name)
-    for name, find in (("cell", registry.find_cell), ("fusion", registry.find_fusion)):
-        for point in points:
-            if name in point:
-                find(point[name])
+    finders = {"cell": registry.find_cell, "fusion": registry.find_fusion}
+    for point in points:
+        for name, value in point.items():
+            if (finder := finders.get(name.split("__")[-1])) is not None:
+                finder(value)
     lines: dict[str, int] = {}
     architectures = []
     for task in tasks:
@@ -212,17 +214,20 @@ def estimator_class(task: str) -> Any:
 
 
 def _check_name(name: str) -> None:
-    if name in _PROTOCOL:
+    tasks: tuple[str, ...] = TASKS
+    own = name
+    if name.startswith(tuple(f"{task}__" for task in TASKS)):
+        task, own = name.split("__", 1)
+        tasks = (task,)
+    if own in _PROTOCOL:
         raise ValueError(
             f"the grid has {name!r}, which the comparison sets alike for all; leave it "
             "out"
         )
     # A grid for both tasks may be used for one of them.
-    if not any(name in _defaults(task) for task in TASKS):
-        raise ValueError(
-            f"the grid has {name!r}, which is no parameter of RNNForecaster or "
-            "RNNImputer"
-        )
+    if not any(own in _defaults(task) for task in tasks):
+        classes = " or ".join(estimator_class(task).__name__ for task in tasks)
+        raise ValueError(f"the grid has {name!r}, which is no parameter of {classes}")
 
 
 def _for_task(
@@ -232,7 +237,9 @@ def _for_task(
     defaults: dict[str, Any],
 ) -> tuple[dict[str, Any] | None, str]:
     """Return a point's parameters for a task, and why others may stand for it."""
-    params = {n: point.get(n, defaults[n]) for n in names if n in defaults}
+    own = {name.removeprefix(f"{task}__"): value for name, value in point.items()}
+    mine = dict.fromkeys(name.removeprefix(f"{task}__") for name in names)
+    params = {n: own.get(n, defaults[n]) for n in mine if n in defaults}
     direction, fusion = params["direction"], params["fusion"]
     if direction == "forward" and fusion != "concat":
         return None, (
@@ -250,7 +257,7 @@ def _for_task(
                 "a forecast with direction='decoupled' is that of the forward branch "
                 "alone, the same with every fusion"
             )
-    dropped = [name for name in point if name not in defaults]
+    dropped = [name.split("__")[-1] for name in own if name not in defaults]
     if dropped:
         return params, f"{' and '.join(dropped)} make no difference to the {task}"
     return params, f"given twice for the {task}"

@@ -48,7 +48,10 @@ def test_what_makes_no_difference_runs_once():
     architectures, lines = expand(grid, ["prediction"])
     assert [a.name for a in architectures] == ["lstm decoupled"]
     assert "the same with every fusion" in lines[0]
-    grid = {"direction": ["coupled"], "loss": ["mse", "gaussian_nll"]}
+    grid = {
+        "direction": ["coupled"],
+        "reconstruction__loss": ["mse", "gaussian_nll"],
+    }
     assert names(grid, "prediction") == ["lstm coupled concat"]
     assert names(grid, "reconstruction") == [
         "gru coupled concat mse",
@@ -98,6 +101,8 @@ def test_a_grid_of_nothing_valid():
         ([["cell"]], TypeError, "must be made of dicts"),
         ({"cells": ["gru"]}, ValueError, "'cells', which is no parameter of RNNForec"),
         ({"random_state": [1]}, ValueError, "'random_state', which the comparison"),
+        ({"reconstruction__horizn": [1]}, ValueError, "no parameter of RNNImputer"),
+        ({"prediction__cell": ["gruu"]}, ValueError, "did you mean 'gru'"),
         ({"cell": ["gruu"]}, ValueError, "did you mean 'gru'"),
         (
             {"direction": ["coupled"], "fusion": ["x"]},
