@@ -280,15 +280,13 @@ def _add_comparison_networks(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--n-jobs",
         type=_integer(1),
-        default=1,
         metavar="N",
-        help="trainings at a time (default: %(default)s)",
+        help="trainings at a time (default: 1, quick: 2)",
     )
     group.add_argument(
         "--quick",
         action="store_true",
-        help="a small grid on the newest 2000 steps, in two minutes on two cores "
-        "with --n-jobs 2",
+        help="a small grid on the newest 1500 steps, in two minutes on two cores",
     )
 
 

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         args.task,
         grid,
         args.seeds,
-        args.n_jobs,
+        args.n_jobs or (2 if args.quick else 1),
         out=args.out,
         columns=args.columns or None,
         time=args.time,

@@ -30,7 +30,7 @@ from sklrnn.experiments.storage import Folder
 from sklrnn.experiments.trials import Settings, pace, refusal, run_naive, run_trial
 from sklrnn.parameters import check_integer
 
-_QUICK_ROWS = 2000
+_QUICK_ROWS = 1500
 
 
 @dataclass
@@ -145,7 +145,7 @@ def compare(
     batch_size : int, default=64
         Windows in a batch.
     quick : bool, default=False
-        A small grid on at most the newest 2000 rows, in two minutes on two cores.
+        A small grid on at most the newest 1500 rows, in two minutes on two cores.
     overwrite : bool, default=False
         Whether another comparison in the folder `out` is deleted.
     verbose : int, default=0

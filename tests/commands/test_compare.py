@@ -98,7 +98,7 @@ def test_quick_is_a_grid_of_its_own(csv, capsys, monkeypatch):
     found = {}
 
     def refuse(*args, **kwargs):
-        found.update(kwargs)
+        found.update(kwargs, n_jobs=args[4])
         raise ValueError("stop here")
 
     import sklrnn.experiments.comparison as comparison
@@ -106,6 +106,7 @@ def test_quick_is_a_grid_of_its_own(csv, capsys, monkeypatch):
     monkeypatch.setattr(comparison, "run_comparison", refuse)
     assert run(csv, "--quick") == 2
     assert found["quick"] is True and found["max_epochs"] is None
+    assert found["n_jobs"] == 2
     assert "stop here" in capsys.readouterr().err
 
 
