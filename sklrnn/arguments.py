@@ -35,6 +35,21 @@ absolute error on known cells that were taken away, in the units of the column.
 """
 
 
+_COMPARE_EXAMPLES = """\
+examples:
+  sklrnn compare compressor --quick --out report
+  sklrnn compare compressor --start 2018-01-01 --end 2018-07-01 --seeds 3 \\
+      --max-epochs 40 --n-jobs 2 --out report
+  sklrnn compare sensors.parquet --time t --task prediction \\
+      --grid cell=gru,lstm --grid direction=forward,coupled --out report
+
+All are trained on the first 60 % of the rows, choose their epoch on the next 20 %, and
+are scored once on the rest: the mean squared error of the values at the last step of
+every window, in squared deviations. Stopped and started again with the same folder,
+the comparison goes on where it was.
+"""
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the arguments of ``sklrnn`` and its commands.
 
@@ -85,6 +100,20 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_imputation_output(command)
     command = commands.add_parser(
+        "compare",
+        help="compare architectures on prediction and reconstruction, with a report",
+        description="Train a grid of recurrent networks on a table, for prediction and "
+        "for reconstruction\nof missing values, and report which are best, what is "
+        "tied and what it costs.",
+        epilog=_COMPARE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_table(command, "CSV or Parquet table")
+    _add_comparison(command)
+    _add_comparison_networks(command)
+    _add_comparison_output(command)
+    command = commands.add_parser(
         "plugins",
         help="list the cells and fusions that can be named, and where they come from",
         description="List the cells and fusions that can be named, and where they come "
@@ -100,11 +129,11 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_table(command: argparse.ArgumentParser) -> None:
+def _add_table(command: argparse.ArgumentParser, kind: str = "CSV table") -> None:
     command.add_argument(
         "data",
         metavar="DATA",
-        help="path of a CSV table (UTF-8, with a header; separated by comma, semicolon "
+        help=f"path of a {kind} (UTF-8, with a header; separated by comma, semicolon "
         "or tab), or compressor, the bundled hourly sensors of a gas compressor",
     )
 
@@ -173,6 +202,107 @@ def _add_imputation(command: argparse.ArgumentParser) -> None:
         metavar="COLUMN[,COLUMN...]",
         help="columns to read and to fill; the others stay as they are (may be "
         "repeated; default: all columns of numbers)",
+    )
+
+
+def _add_comparison(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("what to compare on")
+    group.add_argument(
+        "--task",
+        default="both",
+        metavar="TASK",
+        help="prediction, reconstruction or both (default: %(default)s)",
+    )
+    group.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="column of dates or integers, increasing; steps that are left out count "
+        "as missing values (default: the first column of dates, else the row number)",
+    )
+    group.add_argument(
+        "--columns",
+        action="append",
+        default=[],
+        metavar="COLUMN[,COLUMN...]",
+        help="columns to compare on (may be repeated; default: all columns of numbers)",
+    )
+    group.add_argument(
+        "--start", metavar="TIME", help="first time to use (default: that of the table)"
+    )
+    group.add_argument(
+        "--end", metavar="TIME", help="last time to use (default: that of the table)"
+    )
+    group.add_argument(
+        "--window-length",
+        type=_integer(4),
+        metavar="N",
+        help="steps of a window; its last one is scored (default: 48, quick: 24)",
+    )
+    group.add_argument(
+        "--stride",
+        type=_integer(1),
+        metavar="N",
+        help="steps from one test window to the next (default: so many that there are "
+        "at most 1000 windows)",
+    )
+
+
+def _add_comparison_networks(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("the networks")
+    group.add_argument(
+        "--grid",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE[,VALUE...]",
+        help="values of a parameter of the estimators; all combinations are compared "
+        "(may be repeated; default: elman, lstm and gru, the directions, the fusions, "
+        "layer_norm, absence_pattern, loss)",
+    )
+    group.add_argument(
+        "--seeds",
+        type=_integer(1),
+        metavar="N",
+        help="trainings of every architecture (default: 5, quick: 2)",
+    )
+    group.add_argument(
+        "--hidden-size",
+        type=_integer(1),
+        metavar="N",
+        help="features of the hidden state (default: 32, quick: 16)",
+    )
+    group.add_argument(
+        "--max-epochs",
+        type=_integer(1),
+        metavar="N",
+        help="passes over the data, at most (default: as many as make 2000 to 4000 "
+        "steps, quick: 5)",
+    )
+    group.add_argument(
+        "--n-jobs",
+        type=_integer(1),
+        metavar="N",
+        help="trainings at a time (default: 1, quick: 2)",
+    )
+    group.add_argument(
+        "--quick",
+        action="store_true",
+        help="a small grid on the newest 1500 steps, in two minutes on two cores",
+    )
+
+
+def _add_comparison_output(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("output")
+    group.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="write index.html, results.csv, results.json and what is needed to go on "
+        "after an interruption; needs the extra compare (default: print the tables)",
+    )
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="delete another comparison that FOLDER holds (default: refuse)",
     )
 
 

@@ -10,12 +10,17 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from sklrnn.arguments import make_parser
-from sklrnn.commands import forecast, impute, plugins
+from sklrnn.commands import compare, forecast, impute, plugins
 from sklrnn.registry import PluginError
 
 # Help and wrong arguments are answered at once: the commands import what takes
 # seconds to import where they use it.
-_RUN = {"forecast": forecast.run, "impute": impute.run, "plugins": plugins.run}
+_RUN = {
+    "compare": compare.run,
+    "forecast": forecast.run,
+    "impute": impute.run,
+    "plugins": plugins.run,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         when interrupted.
     """
     parser = make_parser()
-    args = parser.parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = parser.parse_args(words)
+    args.words = words[1:]
     if args.command is None:
         parser.print_help(sys.stderr)
         return 2

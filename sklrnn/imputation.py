@@ -27,7 +27,7 @@ from sklrnn.corruption import (
     validation_windows,
 )
 from sklrnn.data.absence import AbsenceDiffusion, find_joint_gaps
-from sklrnn.data.surroundings import Seen, find_companions, look_back
+from sklrnn.data.surroundings import Seen, describe, find_companions, look_back
 from sklrnn.data.windows import validation_start
 from sklrnn.memory import reused_memory
 from sklrnn.network.heads import Estimate
@@ -240,6 +240,40 @@ def estimate(
     # The middles of the windows follow one another without gap or overlap.
     parts = (np.split(np.concatenate(a), borders) for a in (means, spreads))
     return list(zip(*parts, strict=True))
+
+
+def estimate_windows(
+    fitted: FittedImputer, windows: np.ndarray, *, online: bool
+) -> np.ndarray:
+    """Estimate every entry of many short series, each from itself alone.
+
+    Parameters
+    ----------
+    fitted : FittedImputer
+    windows : ndarray of shape (n_windows, n_steps, n_columns)
+        Standardised, NaN where not observed; rows follow one another by one step.
+    online : bool
+        Whether a network that can reads no later row than the one it estimates, as
+        `go_on` does. One with ``direction="coupled"`` cannot.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_windows, n_steps, n_columns)
+        Standardised.
+    """
+    module: Any = fitted.net.module_.eval()
+    times = np.arange(windows.shape[1], dtype=np.float64)
+    series = [TimedSeries(window, times) for window in windows]
+    if module.direction == "coupled" or not (online or module.direction == "forward"):
+        return np.stack([mean for mean, _ in estimate(fitted, series)])
+    rows = describe(series, both_sides=False, companions=fitted.companions)
+    size = evaluation_batch(windows.shape[1])
+    means = []
+    with torch.no_grad(), suitable_threads(module.hidden_size):
+        for i in range(0, len(rows), size):
+            batch = torch.from_numpy(np.stack(rows[i : i + size])).to(fitted.net.device)
+            means.append(module.advance(batch, None)[0].mean.cpu().numpy())
+    return np.concatenate(means)
 
 
 class Stream(NamedTuple):

@@ -134,3 +134,10 @@ def reused_memory() -> Iterator[None]:
         yield
     finally:
         _reuse.leave(library)
+
+
+def trim() -> None:
+    """Give what is free back to the system, so that what comes can be measured."""
+    library = _glibc()
+    if library is not None:
+        library.malloc_trim(0)

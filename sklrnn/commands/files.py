@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sklrnn.data.writing import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,21 +144,3 @@ def save_picture(figure: Figure, path: Path) -> None:
     """Write a figure in the format that the name of the file ends in."""
     with replacing(path) as part:
         figure.savefig(part, dpi=150, format=path.suffix[1:])
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a name to write to, and put the whole file in place of `path` after it.
-
-    A link is followed; what is not a regular file, such as a device, is written to.
-    """
-    path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file():
-        yield path
-        return
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Files to tables: CSV read, columns checked, rows given times or put on a grid."""
+"""Files to tables: CSV and Parquet, columns checked, rows given times or a grid."""
 
 from __future__ import annotations
 
@@ -46,6 +46,39 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise ValueError(
             f"{name} is not a CSV table: its rows have more fields than its header"
         )
+    return table
+
+
+def read_parquet(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a Parquet table.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    table : DataFrame of shape (n_rows, n_columns)
+        With the index it was written with.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, has fewer than two rows, or if pyarrow is missing.
+    """
+    name = _quoted(path)
+    if not os.path.exists(path):
+        raise ValueError(f"there is no file {name}")
+    try:
+        table = pd.read_parquet(path)
+    except ImportError:
+        raise ValueError(
+            f"reading {name} needs pyarrow: pip install pyarrow, or write it as CSV"
+        ) from None
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise ValueError(f"{name} is not a Parquet table: {error}") from error
+    if len(table) < 2:
+        raise ValueError(f"{name} has {len(table)} rows")
     return table
 
 

@@ -1,4 +1,4 @@
-"""Reports on backtests, forecasts and filled gaps, as text and as tables."""
+"""Reports on backtests, forecasts, filled gaps, comparisons, as text and as tables."""
 
 from __future__ import annotations
 
@@ -144,6 +144,54 @@ def describe_imputation(
     return table.to_string(
         col_space=[0, *(len(name) + 1 for name in table.columns[1:])]
     )
+
+
+def describe_comparison(results: pd.DataFrame) -> str:
+    """Say which architectures were best, and that ties are ties.
+
+    Parameters
+    ----------
+    results : DataFrame
+        What `sklrnn.experiments.compare` returned.
+
+    Returns
+    -------
+    text : str
+        A table for each task, best first, with the best group and the choice marked.
+    """
+    from sklrnn.experiments.statistics import summarise
+
+    parts = []
+    summary = summarise(results)
+    for (task, view), rows in summary.groupby(["task", "view"], sort=False):
+        table = pd.DataFrame(
+            {
+                "micro MSE": [f"{value:.4g}" for value in rows["micro_mse"]],
+                "+-": ["-" if s != s else f"{s:.2g}" for s in rows["std"]],
+                "MAE": [f"{value:.4g}" for value in rows["micro_mae"]],
+                "multiply-adds": [
+                    "-" if pd.isna(n) else f"{n:,}" for n in rows["multiply_adds"]
+                ],
+                "": [_mark(row) for row in rows.to_dict("records")],
+            },
+            index=list(rows["architecture"]),
+        )
+        parts.append(f"{task}, {view}\n{table.to_string()}")
+    n_seeds = int(summary["seeds"].max())
+    seeds = (
+        "one seed, of which no deviation is known"
+        if n_seeds == 1
+        else (
+            f"{n_seeds} seeds; those within two deviations of the best are tied with it"
+        )
+    )
+    return "\n\n".join([*parts, f"best: {seeds}; choice: of these, the cheapest"])
+
+
+def _mark(row: dict[Any, Any]) -> str:
+    if row["choice"]:
+        return "best, choice"
+    return "best" if row["best_group"] else ""
 
 
 def _longest_gap(missing: pd.Series) -> str:
