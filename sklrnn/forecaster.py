@@ -71,6 +71,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         Number of steps that the network forecasts at once, and the number of steps
         ahead that intervals are calibrated for. None: as far as the `fh` given in
         `fit` reaches, else one season, else 12; at most half of the series.
+    past_only : list of str or None, default=None
+        Columns of X that are not known ahead: they are read in the window, and need
+        not be given for the steps to forecast. Where forecasts are fed back, their
+        last values are.
     strategy : {"direct", "recursive"}, default="direct"
         "direct" forecasts all steps of the horizon at once from the last state;
         beyond the horizon it goes on from its own forecasts, a horizon at a time.
@@ -300,6 +304,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         fusion_params=None,
         window_length=None,
         horizon=None,
+        past_only=None,
         strategy="direct",
         normalize="window",
         segment_length=1,
@@ -344,6 +349,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self.fusion_params = fusion_params
         self.window_length = window_length
         self.horizon = horizon
+        self.past_only = past_only
         self.strategy = strategy
         self.normalize = normalize
         self.segment_length = segment_length
@@ -562,7 +568,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     def _learn(self, y, X, fh, seed, start=None, epochs=None):
         check_params(self)
         check_forecast_params(self)
-        series = self._read(y, X)
+        scaling = None
+        if start is not None and start.exogenous == _names(X):
+            scaling = start.exogenous_scaling
+        series = self._read(y, X, exogenous_scaling=scaling)
         longest = max(one.end for one in series)
         if longest < 2:
             raise ValueError(
@@ -595,6 +604,15 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             **options,
         )
 
+    def _read_as_fitted(self, y, X, **options):
+        return self._read(
+            y,
+            X,
+            step=self._series[0].step,
+            exogenous_scaling=self._fitted.exogenous_scaling,
+            **options,
+        )
+
     def _update(self, y, X=None, update_params=True):
         check_targets(self._fitted, _names(y))
         if X is not None:
@@ -612,7 +630,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 raise ValueError(
                     f"X has no rows for the new series {key!r}; give them, as in `fit`"
                 )
-            (new,) = self._read(frame, x, step=self._series[0].step)
+            (new,) = self._read_as_fitted(frame, x)
             new.key = key
             new_series.append(new)
         # Everything has been checked: from here on nothing fails half way.
@@ -639,7 +657,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         n_targets = len(self._fitted.targets)
         y, x = table.iloc[:, :n_targets], table.iloc[:, n_targets:]
         exogenous = x if self._fitted.exogenous else None
-        return self._read(y, exogenous, step=self._series[0].step)
+        return self._read_as_fitted(y, exogenous)
 
     # ---- forecasting ----------------------------------------------------------------
 
@@ -692,12 +710,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         check_targets(self._fitted, _names(y))
         if isinstance(y.index, pd.MultiIndex):
             raise ValueError("y must be a single series; call once for each of a panel")
-        (one,) = self._read(
-            y,
-            X,
-            step=self._series[0].step,
-            like=self._series[0] if len(self._series) == 1 else None,
-        )
+        like = self._series[0] if len(self._series) == 1 else None
+        (one,) = self._read_as_fitted(y, X, like=like)
         if cutoffs is None:
             ends = np.arange(min(self.window_length_, one.end), one.end + 1)
         else:
@@ -787,18 +801,24 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
     def _forecast(self, offsets, X) -> list[Forecast]:
         if X is not None:
-            self._check_exogenous(X)
+            self._check_exogenous(X, ahead=True)
         given = dict(iterate_series(X)) if X is not None else {}
         return forecast(self._fitted, self._series, offsets, given)
 
-    def _check_exogenous(self, X):
-        names = _names(X)
-        if not self._fitted.exogenous:
+    def _check_exogenous(self, X, ahead=False):
+        names, known = _names(X), self._fitted.exogenous
+        if not known:
             raise ValueError(
                 f"X has the columns {list(names)}, but `fit` had no X; leave X out, or "
                 "fit with it"
             )
-        if names != self._fitted.exogenous:
+        if ahead:  # where columns that are not known ahead may be left out
+            known = tuple(
+                name
+                for name in known
+                if name in names or name not in self._fitted.past_only
+            )
+        if names != known:
             raise ValueError(
                 f"X has the columns {list(names)}, but `fit` had "
                 f"{list(self._fitted.exogenous)}; give the same ones in the same order"

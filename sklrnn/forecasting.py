@@ -44,8 +44,10 @@ class FittedNetwork(NamedTuple):
     batch_size, max_epochs : int
     epoch_size : int or None
         Number of windows in an epoch; None for all.
-    targets, exogenous : tuple of Hashable
-        Names of the columns.
+    targets, exogenous, past_only : tuple of Hashable
+        Names of the columns; the last ones are among the second.
+    exogenous_scaling : (ndarray, ndarray) or None
+        Center and scale of the exogenous columns.
     architecture : dict
         The parameters that the network was built by.
     calibration : ResidualQuantiles, LevelQuantiles or None
@@ -61,6 +63,8 @@ class FittedNetwork(NamedTuple):
     epoch_size: int | None
     targets: tuple[Hashable, ...]
     exogenous: tuple[Hashable, ...]
+    past_only: tuple[Hashable, ...]
+    exogenous_scaling: tuple[np.ndarray, np.ndarray] | None
     architecture: dict[str, Any]
     calibration: ResidualQuantiles | LevelQuantiles | None
 
@@ -173,7 +177,7 @@ def _forecast_ahead(
         for i in chosen:
             one, end = series[i], np.array([series[i].end])
             given = exogenous.get(one.key)
-            blocks.append(_known_future(one, given, end, offsets[i], n_steps))
+            blocks.append(_known_future(fitted, one, given, end, offsets[i], n_steps))
         future = torch.from_numpy(np.concatenate(blocks))
     parts = run(fitted.net, torch.from_numpy(np.stack(past)), future, n_steps)
     for row, i in enumerate(chosen):
@@ -206,7 +210,8 @@ def _forecast_in_sample(
         future = None
         if fitted.exogenous:
             given = exogenous.get(one.key)
-            future = torch.from_numpy(_known_future(one, given, ends, offset, 1))
+            block = _known_future(fitted, one, given, ends, offset, 1)
+            future = torch.from_numpy(block)
         ((_, found),) = run(fitted.net, torch.from_numpy(past), future, 1)
         found = Distribution(found.kind, found.params[:, 0])
         results[i].parts.append((place, _in_units(one, found)))
@@ -359,6 +364,7 @@ def _stored_future(one: GridSeries, ends: np.ndarray, offset: np.ndarray) -> np.
 
 
 def _known_future(
+    fitted: FittedNetwork,
     one: GridSeries,
     given: pd.DataFrame | None,
     ends: np.ndarray,
@@ -372,9 +378,12 @@ def _known_future(
     rows[: len(stored)] = stored
     present = ~np.isnan(rows).all(axis=1)
     present[: one.end] = True
+    if len(fitted.past_only) == len(fitted.exogenous):
+        present[:] = True  # nothing is to be known ahead
     if given is not None:
         at = positions(given.index, one.origin, one.step)
         inside = (at >= 0) & (at < len(rows))
+        given = given.reindex(columns=list(fitted.exogenous))
         fresh = (to_float(given, "X") - one.center[columns]) / one.scale[columns]
         at, fresh = at[inside], fresh[inside]
         rows[at] = np.where(np.isnan(fresh), rows[at], fresh)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from sklrnn import registry
@@ -91,6 +92,7 @@ def learn(
     DivergenceError
         With the network, at its best weights so far, as ``error.net``.
     """
+    past_only = read_past_only(params, exogenous)
     if start is None:
         window_length, horizon = _choose_shape(params, series, steps_ahead)
         masked = has_gaps(series)
@@ -119,6 +121,7 @@ def learn(
         shape = {
             "n_targets": series[0].n_targets,
             "n_exogenous": len(exogenous),
+            "past_only": tuple(map(exogenous.index, past_only)),
             "masked": masked,
             "window_length": window_length,
             "horizon": n_out,
@@ -165,6 +168,8 @@ def learn(
         epoch_size=epoch_size,
         targets=targets,
         exogenous=exogenous,
+        past_only=past_only,
+        exogenous_scaling=_exogenous_scaling(series[0]),
         architecture=_architecture(params),
         calibration=calibration,
     )
@@ -246,6 +251,29 @@ def _check_segments(params: Any) -> None:
         )
 
 
+def read_past_only(
+    params: Any, exogenous: tuple[Hashable, ...]
+) -> tuple[Hashable, ...]:
+    """Return the columns that `past_only` names.
+
+    Raises
+    ------
+    ValueError
+        If X has no such column.
+    """
+    names = params.past_only
+    if names is None:
+        return ()
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        names = [names]
+    strange = [name for name in names if name not in exogenous]
+    if strange:
+        raise ValueError(
+            f"past_only has {strange[0]!r}, but X has the columns {list(exogenous)}"
+        )
+    return tuple(name for name in exogenous if name in names)
+
+
 def check_start(
     start: FittedNetwork,
     params: Any,
@@ -300,6 +328,13 @@ def check_targets(start: FittedNetwork, targets: tuple[Hashable, ...]) -> None:
         )
 
 
+def _exogenous_scaling(one: GridSeries) -> tuple[np.ndarray, np.ndarray] | None:
+    columns = slice(one.n_targets, None)
+    if len(one.center) == one.n_targets:
+        return None
+    return one.center[columns], one.scale[columns]
+
+
 def _criterion(params: Any) -> type[nn.Module]:
     if params.distribution == "point":
         return LOSSES[params.loss]
@@ -308,7 +343,7 @@ def _criterion(params: Any) -> type[nn.Module]:
 
 def _architecture(params: Any) -> dict[str, Any]:
     names = [name for name in LAYER_PARAMS if name not in TRAINING_ONLY]
-    names += ["strategy", "n_members", *SHAPE_PARAMS]
+    names += ["strategy", "n_members", "past_only", *SHAPE_PARAMS]
     return {name: getattr(params, name) for name in names}
 
 

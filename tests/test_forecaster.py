@@ -109,6 +109,57 @@ def test_known_future_values_of_x_are_used(strategy):
     assert np.abs(y_pred - y[280:]).mean() < 0.5 * np.abs(y - y.mean()).mean()
 
 
+def with_two_columns(n_steps=120):
+    y = waves(n_steps)[["a"]]
+    rng = np.random.default_rng(3)
+    return y, pd.DataFrame(rng.normal(size=(n_steps, 2)), y.index, ["sensor", "plan"])
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize("distribution", ["point", "gaussian"])
+def test_what_is_past_only_is_not_read_ahead(strategy, n_members, distribution):
+    y, X = with_two_columns()
+    forecaster = quick(
+        past_only=["sensor"],
+        strategy=strategy,
+        n_members=n_members,
+        distribution=distribution,
+        horizon=3,
+    ).fit(y[:100], X=X[:100])
+    steps = range(1, 8)
+    ahead, other = X[100:107], X[100:107].copy()
+    forecast = forecaster.predict(fh=steps, X=ahead)
+    other["sensor"] += 5
+    np.testing.assert_array_equal(forecast, forecaster.predict(fh=steps, X=other))
+    alone = forecaster.predict(fh=steps, X=ahead[["plan"]])
+    np.testing.assert_array_equal(forecast, alone)
+    other["plan"] += 5
+    assert not np.allclose(forecast, forecaster.predict(fh=steps, X=other))
+    before = forecaster.predict_rolling(y, X=X, cutoffs=y.index[99:100])
+    np.testing.assert_allclose(before[0], forecast[:3], rtol=1e-4)
+    past = X.copy()
+    past.loc[y.index[90:100], "sensor"] += 5
+    moved = forecaster.predict_rolling(y, X=past, cutoffs=y.index[99:100])
+    assert not np.allclose(before, moved)
+
+
+def test_without_columns_known_ahead_no_x_is_needed():
+    y, X = with_two_columns()
+    forecaster = quick(past_only=["sensor", "plan"]).fit(y, X=X, fh=[1, 2, 3])
+    assert forecaster.predict().shape == (3, 1)
+    assert forecaster.predict_interval(fh=[0, 1, 30]).notna().all(axis=None)
+
+
+def test_past_only_names_columns_of_x():
+    y, X = with_two_columns()
+    with pytest.raises(ValueError, match="past_only has 'meter', but X has"):
+        quick(past_only=["sensor", "meter"]).fit(y, X=X)
+    forecaster = quick(past_only="sensor").fit(y, X=X)
+    with pytest.raises(ValueError, match="X has the columns"):
+        forecaster.predict(fh=[1], X=X[["sensor"]])
+
+
 def test_only_the_rows_of_x_that_are_forecast_are_needed():
     y, X = waves()["a"], waves(130, seed=1)
     forecaster = quick(horizon=10).fit(y=y, X=X[:120])
@@ -249,6 +300,34 @@ def test_one_network_learns_from_all_series_of_a_panel():
     alone = quick(batch_size=forecaster.batch_size_).fit(y.loc[["h0_0"]], fh=[1])
     first = forecaster.predict().loc["h0_0"].to_numpy()
     assert not np.allclose(first, alone.predict().loc["h0_0"].to_numpy())
+
+
+def peaks_up_and_down(n_series=12, n_steps=40):
+    """A peak at every fourth step, up or down: `kind`, a constant column, tells it."""
+    rng = np.random.default_rng(5)
+    series = {}
+    for number in range(n_series):
+        kind = number % 2
+        y = np.resize([0, 0, 0, 1 - 2 * kind], n_steps) + rng.normal(0, 0.1, n_steps)
+        series[f"s{number}"] = pd.DataFrame({"y": y, "kind": float(kind)})
+    return pd.concat(series)
+
+
+def test_a_constant_column_of_x_tells_series_apart():
+    panel = peaks_up_and_down()
+    forecaster = quick(
+        cell="gru", normalize="standard", window_length=4, max_epochs=40, horizon=1
+    )
+    forecaster.pretrain(panel[["y"]], X=panel[["kind"]])
+    # A new series that has had no peak yet.
+    quiet = pd.DataFrame({"y": [0.01, -0.02, 0.0]})
+    forecasts = []
+    for kind in (0.0, 1.0):
+        X = pd.DataFrame({"kind": np.full(4, kind)})
+        forecaster.fit(quiet, X=X[:3])
+        forecasts.append(forecaster.predict(fh=[1], X=X[3:])["y"].iloc[0])
+    up, down = np.array(forecasts) / quiet["y"].std()
+    assert up > down + 0.5
 
 
 def test_string_and_integer_names_of_series():

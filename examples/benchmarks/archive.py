@@ -86,12 +86,14 @@ def main():
     parser.add_argument(
         "--models", nargs="+", default=[""], help="words of their names"
     )
+    parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--quick", action="store_true", help="see that it runs")
     options = parser.parse_args()
     torch.set_num_threads(1)
     seeds, epochs = (1, 1) if options.quick else (options.seeds, options.epochs)
     rows = []
-    for data, load in DATA.items():
+    for data in options.data:
+        load = DATA[data]
         (X, y), (X_test, y_test) = load(split="train"), load(split="test")
         X, X_test = convert_to(X, "df-list"), convert_to(X_test, "df-list")
         for model, make in make_models(epochs, options.quick).items():

@@ -7,7 +7,8 @@ The usual protocol of the ETT data sets (zhouhaoyi/ETDataset, read from the path
 12, 4 and 4 months to train, validate and test; all columns standardised by the first
 part; every window of the test part, at stride 1, the last one included; mean squared
 and mean absolute error over all steps and columns. One set of parameters per data set,
-the same for all horizons; the epoch is chosen by the validation part.
+the same for all horizons; the epoch is chosen by the validation part. Rate, dropout and
+length of the training were chosen on ETTh1 at horizon 96, by the validation part.
 
 DLinear (Zeng et al. 2023) is trained here, with the same windows and Adam. What else is
 listed is published: SegRNN (Lin et al. 2023) and xLSTM-Mixer (Kraus et al. 2024), the
@@ -46,10 +47,9 @@ COMMON = {
     "decoder": "parallel",
     "normalize": "last",
     "loss": "mae",
-    "dropout": 0.5,
     "batch_size": 64,
-    "lr": 2e-3,
-    "max_epochs": 10,
+    "lr": 1e-3,
+    "max_epochs": 6,
     "refit": False,
 }
 PARAMS = {"ETTh1": {}, "ETTh2": {}, "ETTm1": {}}

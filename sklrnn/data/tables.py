@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -91,8 +91,12 @@ def read_series(
     counts: bool = False,
     step: Step | None = None,
     like: GridSeries | None = None,
+    exogenous_scaling: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> list[GridSeries]:
     """Read one series, or each series of a panel, onto its time grid.
+
+    Targets are standardised series by series, exogenous columns over all series: what
+    is constant in each tells them apart.
 
     Parameters
     ----------
@@ -108,6 +112,8 @@ def read_series(
         Step of the grid where the index does not tell.
     like : GridSeries, optional
         A series whose standardisation is taken over.
+    exogenous_scaling : (ndarray, ndarray), optional
+        Center and scale of the exogenous columns, where these are known.
 
     Raises
     ------
@@ -116,6 +122,8 @@ def read_series(
         negative or not whole.
     """
     exogenous = dict(iterate_series(x)) if x is not None else {}
+    if x is not None and exogenous_scaling is None:
+        exogenous_scaling = _exogenous_scaling(y, exogenous, standardize)
     series = []
     for key, frame in iterate_series(y):
         known = exogenous.get(key) if x is not None else None
@@ -124,8 +132,48 @@ def read_series(
                 f"X has no rows for the series {key!r} that y holds; give X for every "
                 "series of y"
             )
-        series.append(_read_one(key, frame, known, standardize, counts, step, like))
+        pair = _check_pair(key, frame, known)
+        if like is None:
+            center, scale = standardisation([pair.targets], standardize)
+            if counts:
+                _check_counts(pair)
+                center[:], scale[:] = 0.0, 1.0
+        else:
+            center, scale = like.center[: like.n_targets], like.scale[: like.n_targets]
+        if exogenous_scaling is not None:
+            center = np.concatenate([center, exogenous_scaling[0]])
+            scale = np.concatenate([scale, exogenous_scaling[1]])
+        series.append(_on_grid(pair, center, scale, step))
     return series
+
+
+def _exogenous_scaling(
+    y: pd.DataFrame, exogenous: dict[Hashable, pd.DataFrame], standardize: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standardise exogenous columns over all series, up to the end of each."""
+    # With no row at all there is an error still to come, which names the series.
+    parts = [np.zeros((1, one.shape[1])) for one in list(exogenous.values())[:1]]
+    for key, frame in iterate_series(y):
+        known = exogenous.get(key)
+        if known is not None:
+            numbers = to_float(known, "X", "" if key is None else f" of series {key!r}")
+            parts.append(numbers[known.index <= frame.index[-1]])
+    rows = np.concatenate(parts)
+    return standardisation([rows[1:] if len(rows) > 1 else rows], standardize)
+
+
+class _Pair(NamedTuple):
+    """The targets and the exogenous columns of one series, as tables and as numbers."""
+
+    key: Hashable
+    y: pd.DataFrame
+    x: pd.DataFrame | None
+    targets: np.ndarray
+    exogenous: np.ndarray | None
+
+    @property
+    def where(self) -> str:
+        return "" if self.key is None else f" of series {self.key!r}"
 
 
 def iterate_series(table: pd.DataFrame) -> Iterator[tuple[Hashable, pd.DataFrame]]:
@@ -155,15 +203,7 @@ def row_order(table: pd.DataFrame) -> np.ndarray:
     return np.argsort(codes, kind="stable")
 
 
-def _read_one(
-    key: Hashable,
-    y: pd.DataFrame,
-    x: pd.DataFrame | None,
-    standardize: bool,
-    counts: bool,
-    step: Step | None,
-    like: GridSeries | None,
-) -> GridSeries:
+def _check_pair(key: Hashable, y: pd.DataFrame, x: pd.DataFrame | None) -> _Pair:
     where = "" if key is None else f" of series {key!r}"
     targets = to_float(y, "y", where)
     unseen = ~(~np.isnan(targets)).any(axis=0)
@@ -173,48 +213,45 @@ def _read_one(
             f"y has no observed value in {_listed(names)}{where}; drop what was never "
             "measured, or give more rows"
         )
-    columns = [targets]
-    if x is not None:
-        exogenous = to_float(x, "X", where)
-        if not x.index.isin(y.index).any():
-            raise ValueError(
-                f"X and y share no time{where}: y ends at {y.index[-1]}, X starts at "
-                f"{x.index[0]}"
-            )
-        columns.append(exogenous[x.index <= y.index[-1]])
-    if like is None:
-        center, scale = standardisation(columns, standardize)
-        if counts:
-            _check_counts(targets, y.columns, where)
-            center[: targets.shape[1]], scale[: targets.shape[1]] = 0.0, 1.0
-    else:
-        center, scale = like.center, like.scale
-    step = infer_step(y.index) or step or pd.offsets.Day()
-    n_columns = len(center)
+    if x is None:
+        return _Pair(key, y, x, targets, None)
+    exogenous = to_float(x, "X", where)
+    if not x.index.isin(y.index).any():
+        raise ValueError(
+            f"X and y share no time{where}: y ends at {y.index[-1]}, X starts at "
+            f"{x.index[0]}"
+        )
+    return _Pair(key, y, x, targets, exogenous)
+
+
+def _on_grid(
+    pair: _Pair, center: np.ndarray, scale: np.ndarray, step: Step | None
+) -> GridSeries:
     series = GridSeries(
-        key=key,
-        origin=y.index[0],
-        step=step,
-        values=np.empty((0, n_columns), dtype=np.float32),
-        n_targets=targets.shape[1],
+        key=pair.key,
+        origin=pair.y.index[0],
+        step=infer_step(pair.y.index) or step or pd.offsets.Day(),
+        values=np.empty((0, len(center)), dtype=np.float32),
+        n_targets=pair.targets.shape[1],
         center=center,
         scale=scale,
         end=0,
-        cutoff=y.index[-1],
+        cutoff=pair.y.index[-1],
     )
-    series.write_targets(y.index, targets)
-    if x is not None:
-        series.write(x.index, exogenous, series.n_targets)
+    series.write_targets(pair.y.index, pair.targets)
+    if pair.x is not None and pair.exogenous is not None:
+        series.write(pair.x.index, pair.exogenous, series.n_targets)
     return series
 
 
-def _check_counts(values: np.ndarray, names: pd.Index, where: str) -> None:
-    known = np.where(np.isnan(values), 0.0, values)
+def _check_counts(pair: _Pair) -> None:
+    known = np.where(np.isnan(pair.targets), 0.0, pair.targets)
     wrong = ((known < 0) | (known != np.round(known))).any(axis=0)
     if wrong.any():
+        names = [str(name) for name in pair.y.columns[wrong]]
         raise ValueError(
-            f"y{where} must hold counts, 0, 1, 2, ..., with distribution="
-            f"'negative_binomial'; {_listed([str(n) for n in names[wrong]])} does not"
+            f"y{pair.where} must hold counts, 0, 1, 2, ..., with distribution="
+            f"'negative_binomial'; {_listed(names)} does not"
         )
 
 

@@ -42,6 +42,7 @@ class ForecastEnsemble(nn.Module):
         self.n_targets = first.n_targets
         self.n_exogenous = first.n_exogenous
         self.n_channels = first.n_channels
+        self.past_only = first.past_only
         self.masked = first.masked
         self.horizon = first.horizon
         self.hidden_size = first.hidden_size

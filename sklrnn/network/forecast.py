@@ -53,6 +53,8 @@ class ForecastNetwork(EncodedNetwork):
     distribution : str, default="point"
         "point", or a name of `sklrnn.network.likelihoods`: forecasts then are the
         parameters of that distribution.
+    past_only : tuple of int, default=()
+        Places of the exogenous columns that are read in the window alone.
     **layers
         As `LayerParams` lists them.
 
@@ -76,6 +78,7 @@ class ForecastNetwork(EncodedNetwork):
         channel_embedding: bool = False,
         decoder: str = "linear",
         distribution: str = "point",
+        past_only: tuple[int, ...] = (),
         **layers: Any,
     ) -> None:
         together = 1 if channels == "independent" else n_targets
@@ -111,7 +114,9 @@ class ForecastNetwork(EncodedNetwork):
             segment_length=segment_length,
             dropout=layers["dropout"],
         )
-        self.head = ForecastHead(decode, state_size, n_values, n_exogenous)
+        self.past_only = list(past_only)
+        self.known_ahead = [i for i in range(n_exogenous) if i not in past_only]
+        self.head = ForecastHead(decode, state_size, n_values, len(self.known_ahead))
 
     def loss(
         self,
@@ -246,6 +251,8 @@ class ForecastNetwork(EncodedNetwork):
         if self.embedding is not None:
             own = self.embedding.repeat(len(state) // self.n_targets, 1)
             state = state + own
+        if self.past_only and future is not None:
+            future = future[..., self.known_ahead]
         if self.independent and future is not None:
             future = future.repeat_interleave(self.n_targets, dim=0)
         prediction = self.head(state, future)

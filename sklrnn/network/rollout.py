@@ -27,7 +27,8 @@ def roll_out(
     network : ForecastNetwork
     past : Tensor of shape (batch, window_length, n_channels)
     future : Tensor of shape (batch, n_steps, n_exogenous) or None
-        Known exogenous values of the steps to forecast.
+        Exogenous values of the steps to forecast; of columns that are not known
+        ahead the last ones of the past are taken instead.
     n_steps : int
     generator : torch.Generator, optional
         Draws a path of the predicted distributions, which is fed back and returned.
@@ -43,11 +44,23 @@ def roll_out(
     n_blocks = -(-n_steps // horizon)
     ahead: list[Tensor | None] = [None] * n_blocks
     if future is not None:
+        future = _hold(network, past, future)
         short = n_blocks * horizon - n_steps
         future = torch.cat([future, future[:, -1:].expand(-1, short, -1)], dim=1)
         ahead = list(future.split(horizon, dim=1))
     roll = _carry_state if network.carries else _move_window
     return torch.cat(roll(network, past, ahead, generator), dim=1)[:, :n_steps]
+
+
+def _hold(network: ForecastNetwork, past: Tensor, future: Tensor) -> Tensor:
+    """Keep the last values of the columns that are not known ahead."""
+    if not network.past_only:
+        return future
+    columns = network.past_only
+    future = future.clone()
+    newest = past[:, -1:, network.n_targets : network.n_targets + network.n_exogenous]
+    future[..., columns] = newest[..., columns]
+    return future
 
 
 def _carry_state(
