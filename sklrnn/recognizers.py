@@ -20,6 +20,7 @@ from sklrnn.data.sequences import (
     is_flat,
     merge_repeats,
     read_sequences,
+    refuse_arrays_in_arrays,
 )
 from sklrnn.estimators import SklearnSide
 from sklrnn.network.pooling import POOLINGS
@@ -55,6 +56,7 @@ class SequenceEstimator(SklearnSide):
 
     def _read(self, X: Any, *, reset: bool) -> Sequences:
         """Check X, and return it as sequences."""
+        refuse_arrays_in_arrays(X)
         if is_flat(X):
             how: Any = {
                 "dtype": [np.float64, np.float32],

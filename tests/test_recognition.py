@@ -245,6 +245,14 @@ def test_warm_start_goes_on(estimator):
         one.set_params(hidden_size=16).fit(X, y)
 
 
+@pytest.mark.parametrize("estimator", [RNNClassifier, RNNRegressor, RNNLabeler])
+def test_an_array_of_arrays_is_refused(estimator):
+    inside = np.empty(2, dtype=object)
+    inside[:] = [np.zeros(3), np.zeros(4)]
+    with pytest.raises(ValueError, match=r"X is an array of arrays; .* list\(X\)"):
+        estimator(max_epochs=1, **QUICK).fit(inside, [[0] * 3, [1] * 4])
+
+
 def test_in_pipeline_and_search():
     pipeline = make_pipeline(StandardScaler(), RNNClassifier(max_epochs=25, **QUICK))
     assert cross_val_score(pipeline, X, Y, cv=2).mean() > 0.8

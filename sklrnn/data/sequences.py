@@ -54,6 +54,16 @@ def is_flat(X: Any) -> bool:
     return not (isinstance(X, np.ndarray) and X.ndim == 3)
 
 
+def refuse_arrays_in_arrays(X: Any) -> None:
+    """Raise a ValueError for an array of objects that holds sequences of its own."""
+    inside = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
+    if inside and any(_is_sequence(item) for item in X):
+        raise ValueError(
+            "X is an array of arrays; give sequences of unequal lengths as a list: "
+            "list(X)"
+        )
+
+
 def flat_sequences(table: np.ndarray) -> Sequences:
     """Return the rows of an array of shape (n_sequences, n_steps) as sequences."""
     return Sequences(table.reshape(-1, 1), np.full(len(table), table.shape[1]))
