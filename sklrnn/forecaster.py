@@ -12,6 +12,7 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from sklrnn import conventions
 from sklrnn.base import check_params
+from sklrnn.data.categories import Categories
 from sklrnn.data.tables import iterate_series, read_series, to_float
 from sklrnn.data.timegrid import infer_step, positions
 from sklrnn.distributions import EVEN_LEVELS, skpro_form
@@ -269,7 +270,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         "X_inner_mtype": ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"],
         "capability:multivariate": True,
         "capability:exogenous": True,
-        "capability:categorical_in_X": False,
+        "capability:categorical_in_X": True,
         "capability:insample": True,
         "capability:missing_values": True,
         "capability:non_contiguous_X": True,
@@ -400,7 +401,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         y : sktime-compatible series, panel or hierarchy
             What to forecast, in time order. Rows are time steps.
         X : sktime-compatible data, optional
-            Exogenous columns. Rows may be missing, or go on after `y`.
+            Exogenous columns: numbers, or categories (strings, pandas' categories),
+            for which vectors are learned. Rows may be missing, or go on after `y`.
         fh : int, list or ForecastingHorizon, optional
             Steps to forecast. Where `horizon` is None it sets the horizon.
 
@@ -568,10 +570,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     def _learn(self, y, X, fh, seed, start=None, epochs=None):
         check_params(self)
         check_forecast_params(self)
-        scaling = None
+        categories, scaling = Categories.learn(X), None
         if start is not None and start.exogenous == _names(X):
-            scaling = start.exogenous_scaling
-        series = self._read(y, X, exogenous_scaling=scaling)
+            categories, scaling = start.categories, start.exogenous_scaling
+        X = categories.encode(X)
+        codes = categories.sizes(_names(X))
+        series = self._read(y, X, exogenous_scaling=scaling, codes=codes)
         longest = max(one.end for one in series)
         if longest < 2:
             raise ValueError(
@@ -585,6 +589,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 series,
                 _names(y),
                 _names(X),
+                categories,
                 steps_ahead=steps_ahead(fh, series, self._cutoff),
                 seed=seed,
                 start=start,
@@ -616,7 +621,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     def _update(self, y, X=None, update_params=True):
         check_targets(self._fitted, _names(y))
         if X is not None:
-            self._check_exogenous(X)
+            X = self._check_exogenous(X)
         exogenous = dict(iterate_series(X)) if X is not None else {}
         known = {one.key: one for one in self._series}
         rows, new_series = [], []
@@ -656,6 +661,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             )
         n_targets = len(self._fitted.targets)
         y, x = table.iloc[:, :n_targets], table.iloc[:, n_targets:]
+        x = self._fitted.categories.encode(x)
         exogenous = x if self._fitted.exogenous else None
         return self._read_as_fitted(y, exogenous)
 
@@ -703,8 +709,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self.check_is_fitted()
         y = pd.DataFrame(y)
         if X is not None:
-            X = pd.DataFrame(X)
-            self._check_exogenous(X)
+            X = self._check_exogenous(pd.DataFrame(X))
         elif self._fitted.exogenous:
             raise ValueError("X must be given, since `fit` had it")
         check_targets(self._fitted, _names(y))
@@ -801,11 +806,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
     def _forecast(self, offsets, X) -> list[Forecast]:
         if X is not None:
-            self._check_exogenous(X, ahead=True)
+            X = self._check_exogenous(X, ahead=True)
         given = dict(iterate_series(X)) if X is not None else {}
         return forecast(self._fitted, self._series, offsets, given)
 
     def _check_exogenous(self, X, ahead=False):
+        """Check the columns of X, and return it with numbers for categories."""
         names, known = _names(X), self._fitted.exogenous
         if not known:
             raise ValueError(
@@ -823,6 +829,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 f"X has the columns {list(names)}, but `fit` had "
                 f"{list(self._fitted.exogenous)}; give the same ones in the same order"
             )
+        return self._fitted.categories.encode(X)
 
     @classmethod
     def get_test_params(cls, parameter_set="default"):

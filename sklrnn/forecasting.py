@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sklrnn.batches import WindowDataset, evaluation_batch
 from sklrnn.calibration import LevelQuantiles, ResidualQuantiles
+from sklrnn.data.categories import Categories
 from sklrnn.data.gaps import fill_forward, last_observed
 from sklrnn.data.tables import GridSeries, to_float
 from sklrnn.data.timegrid import positions
@@ -48,6 +49,8 @@ class FittedNetwork(NamedTuple):
         Names of the columns; the last ones are among the second.
     exogenous_scaling : (ndarray, ndarray) or None
         Center and scale of the exogenous columns.
+    categories : Categories
+        Of the exogenous columns.
     architecture : dict
         The parameters that the network was built by.
     calibration : ResidualQuantiles, LevelQuantiles or None
@@ -65,6 +68,7 @@ class FittedNetwork(NamedTuple):
     exogenous: tuple[Hashable, ...]
     past_only: tuple[Hashable, ...]
     exogenous_scaling: tuple[np.ndarray, np.ndarray] | None
+    categories: Categories
     architecture: dict[str, Any]
     calibration: ResidualQuantiles | LevelQuantiles | None
 

@@ -20,6 +20,7 @@ from sklrnn.base import (
 )
 from sklrnn.batches import WindowDataset
 from sklrnn.calibration import LevelQuantiles, ResidualQuantiles
+from sklrnn.data.categories import Categories
 from sklrnn.data.tables import GridSeries
 from sklrnn.data.timegrid import season_length
 from sklrnn.data.windows import WindowSet, has_gaps, split_windows
@@ -60,6 +61,7 @@ def learn(
     series: list[GridSeries],
     targets: tuple[Hashable, ...],
     exogenous: tuple[Hashable, ...],
+    categories: Categories,
     *,
     steps_ahead: int,
     seed: int,
@@ -79,6 +81,8 @@ def learn(
     series : list of GridSeries
     targets, exogenous : tuple of Hashable
         Names of the columns.
+    categories : Categories
+        Of the exogenous columns.
     steps_ahead : int
         How far forecasts are to reach; 0 if that is not known.
     seed : int
@@ -99,6 +103,12 @@ def learn(
     else:
         window_length, horizon = start.window_length, start.horizon
         masked = start.net.module_.masked
+    sizes = categories.sizes(exogenous)
+    if sizes and masked and takes(registry.find_cell(params.cell), "masked"):
+        raise ValueError(
+            f"the cell {params.cell!r} reads masks of its own, and so no categories; "
+            f"drop {[exogenous[place] for place in sizes]} from X, or use another cell"
+        )
     n_out = horizon if params.strategy == "direct" else 1
 
     def windows(horizon: int, fraction: float | None) -> tuple:
@@ -122,6 +132,7 @@ def learn(
             "n_targets": series[0].n_targets,
             "n_exogenous": len(exogenous),
             "past_only": tuple(map(exogenous.index, past_only)),
+            "categories": sizes,
             "masked": masked,
             "window_length": window_length,
             "horizon": n_out,
@@ -169,6 +180,7 @@ def learn(
         targets=targets,
         exogenous=exogenous,
         past_only=past_only,
+        categories=categories,
         exogenous_scaling=_exogenous_scaling(series[0]),
         architecture=_architecture(params),
         calibration=calibration,

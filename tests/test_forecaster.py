@@ -160,6 +160,52 @@ def test_past_only_names_columns_of_x():
         forecaster.predict(fh=[1], X=X[["sensor"]])
 
 
+def days_off(n_steps=300):
+    rng = np.random.default_rng(0)
+    day = np.array(["work", "rest"])[(rng.random(n_steps) < 0.3).astype(int)]
+    y = pd.DataFrame({"y": 5.0 * (day == "rest") + rng.normal(0, 0.1, n_steps)})
+    return y, pd.DataFrame({"day": day, "other": rng.normal(size=n_steps)})
+
+
+@pytest.mark.parametrize("channels", ["joint", "independent"])
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("dtype", [object, "category"])
+def test_categories_in_x_are_learned(channels, gaps, dtype):
+    y, X = days_off()
+    if gaps:
+        y = y.mask(np.random.default_rng(1).random(y.shape) < 0.05)
+    X = X.astype({"day": dtype})
+    forecaster = quick(
+        cell="gru", channels=channels, normalize="standard", window_length=5, horizon=4
+    )
+    forecaster.set_params(max_epochs=20, hidden_size=16).fit(y[:280], X=X[:280])
+    ahead = pd.DataFrame({"day": ["rest", "work", "rest", "work"], "other": 0.0})
+    ahead.index += 280
+    forecast = forecaster.predict(range(1, 5), X=ahead)["y"].to_numpy()
+    assert np.abs(forecast - [5, 0, 5, 0]).max() < 1.5
+    rolling = forecaster.predict_rolling(y.ffill(), X=X, cutoffs=[279, 289])
+    assert rolling.shape == (2, 4, 1)
+    ahead["day"] = "feast"  # never seen
+    assert forecaster.predict(range(1, 5), X=ahead).notna().all(axis=None)
+    forecaster.update(y[280:], X=X[280:], update_params=False)
+
+
+def test_categories_of_pretraining_stay():
+    y, X = days_off()
+    forecaster = quick(cell="gru", horizon=2)
+    forecaster.pretrain(pd.concat({"a": y}), X=pd.concat({"a": X}))
+    forecaster.fit(y[:50], X=X[:50].assign(day="rest"))
+    forecaster.predict([1, 2], X=X[50:52])
+    assert list(forecaster._fitted.categories.known["day"]) == ["rest", "work"]
+
+
+def test_cells_with_masks_of_their_own_take_no_categories():
+    y, X = days_off()
+    y = y.mask(np.random.default_rng(1).random(y.shape) < 0.05)
+    with pytest.raises(ValueError, match="drop ..day.. from X, or use another cell"):
+        quick(cell="grud").fit(y, X=X)
+
+
 def test_only_the_rows_of_x_that_are_forecast_are_needed():
     y, X = waves()["a"], waves(130, seed=1)
     forecaster = quick(horizon=10).fit(y=y, X=X[:120])

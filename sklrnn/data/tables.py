@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -92,6 +92,7 @@ def read_series(
     step: Step | None = None,
     like: GridSeries | None = None,
     exogenous_scaling: tuple[np.ndarray, np.ndarray] | None = None,
+    codes: Iterable[int] = (),
 ) -> list[GridSeries]:
     """Read one series, or each series of a panel, onto its time grid.
 
@@ -114,6 +115,9 @@ def read_series(
         A series whose standardisation is taken over.
     exogenous_scaling : (ndarray, ndarray), optional
         Center and scale of the exogenous columns, where these are known.
+    codes : iterable of int, optional
+        Places of the exogenous columns that number categories, and are left as they
+        are.
 
     Raises
     ------
@@ -124,6 +128,8 @@ def read_series(
     exogenous = dict(iterate_series(x)) if x is not None else {}
     if x is not None and exogenous_scaling is None:
         exogenous_scaling = _exogenous_scaling(y, exogenous, standardize)
+        exogenous_scaling[0][list(codes)] = 0.0
+        exogenous_scaling[1][list(codes)] = 1.0
     series = []
     for key, frame in iterate_series(y):
         known = exogenous.get(key) if x is not None else None

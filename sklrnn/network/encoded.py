@@ -33,6 +33,7 @@ class EncodedNetwork(nn.Module):
         super().__init__()
         self.hidden_size = layers["hidden_size"]
         self.rows = rows
+        self.first_mask = rows.n_channels // 3  # of the targets, where rows have masks
         self.encoder: Any = build_encoder(cast(LayerParams, layers), rows)
         self.phase: str | None = None
 
@@ -75,11 +76,11 @@ class EncodedNetwork(nn.Module):
 
     def known(self, x: Tensor) -> Tensor:
         """Return the targets that rows hold, NaN where they were not observed."""
-        n_targets, n_channels = self.rows.n_targets, self.rows.n_channels
+        n_targets = self.rows.n_targets
         values = x[..., :n_targets]
         if not self.rows.masked:
             return values
-        first = n_channels // 3
+        first = self.first_mask
         mask = x[..., first : first + n_targets]
         return torch.where(mask > 0, values, torch.nan)
 

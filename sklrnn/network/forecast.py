@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sklrnn.network.assemble import Rows
+from sklrnn.network.categories import CategoryEmbedding
 from sklrnn.network.cells.base import State
 from sklrnn.network.decoders import build_decoder
 from sklrnn.network.encoded import EncodedNetwork
@@ -55,6 +56,8 @@ class ForecastNetwork(EncodedNetwork):
         parameters of that distribution.
     past_only : tuple of int, default=()
         Places of the exogenous columns that are read in the window alone.
+    categories : dict of int to int, optional
+        Places of the exogenous columns that number categories, and how many there are.
     **layers
         As `LayerParams` lists them.
 
@@ -79,15 +82,20 @@ class ForecastNetwork(EncodedNetwork):
         decoder: str = "linear",
         distribution: str = "point",
         past_only: tuple[int, ...] = (),
+        categories: dict[int, int] | None = None,
         **layers: Any,
     ) -> None:
         together = 1 if channels == "independent" else n_targets
-        n_read = (together + n_exogenous) * (3 if masked else 1)
+        embed = CategoryEmbedding(n_exogenous, categories) if categories else None
+        n_more = embed.n_features - n_exogenous if embed else 0
+        n_read = (together + n_exogenous) * (3 if masked else 1) + n_more
         rows = Rows(n_read, together, masked, window_length)
         if segment_length > 1:
             n_segments = -(-window_length // segment_length)
             rows = Rows(layers["hidden_size"], together, False, n_segments)
         super().__init__(rows, **layers)
+        self.embed = embed
+        self.first_mask = together + n_exogenous + n_more
         self.n_targets = n_targets
         self.n_exogenous = n_exogenous
         self.n_channels = (n_targets + n_exogenous) * (3 if masked else 1)
@@ -116,6 +124,8 @@ class ForecastNetwork(EncodedNetwork):
         )
         self.past_only = list(past_only)
         self.known_ahead = [i for i in range(n_exogenous) if i not in past_only]
+        if embed is not None:
+            self.known_ahead = [i for n in self.known_ahead for i in embed.places[n]]
         self.head = ForecastHead(decode, state_size, n_values, len(self.known_ahead))
 
     def loss(
@@ -239,6 +249,12 @@ class ForecastNetwork(EncodedNetwork):
         if self.independent:
             n_columns = self.n_targets + self.n_exogenous
             x = split_targets(x, self.n_targets, n_columns)
+        if self.embed is not None:
+            first = 1 if self.independent else self.n_targets
+            own, exogenous, rest = x.tensor_split(
+                [first, first + self.n_exogenous], dim=-1
+            )
+            x = torch.cat([own, self.embed(exogenous), rest], dim=-1)
         return x if self.segments is None else self.segments(x)
 
     def _answer(
@@ -251,6 +267,8 @@ class ForecastNetwork(EncodedNetwork):
         if self.embedding is not None:
             own = self.embedding.repeat(len(state) // self.n_targets, 1)
             state = state + own
+        if self.embed is not None and future is not None:
+            future = self.embed(future)
         if self.past_only and future is not None:
             future = future[..., self.known_ahead]
         if self.independent and future is not None:

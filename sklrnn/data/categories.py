@@ -1,0 +1,71 @@
+"""Columns of categories as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+
+class Categories(NamedTuple):
+    """The categories of a table's columns that hold no numbers.
+
+    Attributes
+    ----------
+    known : dict of Hashable to pd.Index
+        Column -> its categories, in the order of their numbers, from 1.
+    """
+
+    known: dict[Hashable, pd.Index]
+
+    @classmethod
+    def learn(cls, table: pd.DataFrame | None) -> Categories:
+        """Find the columns of categories, strings and objects, and what they hold."""
+        known: dict[Hashable, pd.Index] = {}
+        if table is None:
+            return cls(known)
+        for name in table.columns:
+            column = table[name]
+            if isinstance(column.dtype, pd.CategoricalDtype):
+                known[name] = pd.Index(column.cat.categories)
+            elif not _holds_numbers(column):
+                known[name] = pd.Index(sorted(column.dropna().unique(), key=str))
+        return cls(known)
+
+    def encode(self, table: pd.DataFrame | None) -> pd.DataFrame | None:
+        """Return the table with numbers for categories: 0 for those never seen.
+
+        Missing values stay missing.
+        """
+        present = [] if table is None else [n for n in self.known if n in table.columns]
+        if not present or table is None:
+            return table
+        numbers = {}
+        for name in present:
+            column = pd.Index(table[name].astype(object))
+            found = self.known[name].astype(object).get_indexer(column) + 1.0
+            numbers[name] = np.where(column.isna(), np.nan, found)
+        encoded = table.copy(deep=False)
+        for name, values in numbers.items():
+            encoded[name] = values
+        return encoded
+
+    def sizes(self, columns: tuple[Hashable, ...]) -> dict[int, int]:
+        """Return place -> number of categories, of the columns that have any."""
+        return {
+            place: len(self.known[name])
+            for place, name in enumerate(columns)
+            if name in self.known
+        }
+
+
+def _holds_numbers(column: pd.Series) -> bool:
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return True
+    try:
+        pd.to_numeric(column)
+    except (TypeError, ValueError):
+        return False
+    return True
