@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
@@ -80,15 +82,8 @@ class ParallelDecoder(SegmentDecoder):
     forecasting", 2023 (parallel multi-step forecasting).
     """
 
-    def __init__(
-        self,
-        state_size: int,
-        horizon: int,
-        n_values: int,
-        segment_length: int,
-        dropout: float,
-    ) -> None:
-        super().__init__(state_size, horizon, n_values, segment_length, dropout)
+    def __init__(self, state_size: int, **shape: Any) -> None:
+        super().__init__(state_size, **shape)
         self.queries = nn.Parameter(torch.randn(self.n_segments, state_size))
         self.cell = nn.GRUCell(state_size, state_size)
 
@@ -116,16 +111,9 @@ class RecurrentDecoder(SegmentDecoder):
     networks", NeurIPS 2014 (the decoder).
     """
 
-    def __init__(
-        self,
-        state_size: int,
-        horizon: int,
-        n_values: int,
-        segment_length: int,
-        dropout: float,
-    ) -> None:
-        super().__init__(state_size, horizon, n_values, segment_length, dropout)
-        self.cell = nn.GRUCell(segment_length * n_values, state_size)
+    def __init__(self, state_size: int, **shape: Any) -> None:
+        super().__init__(state_size, **shape)
+        self.cell = nn.GRUCell(self.to_segment.out_features, state_size)
 
     def forward(self, state: Tensor) -> Tensor:
         """Decode (batch, state_size) to (batch, horizon, n_values)."""
@@ -153,7 +141,11 @@ def build_decoder(
     """Build the decoder of a name of `DECODERS`."""
     if decoder == "linear":
         return LinearDecoder(state_size, horizon, n_values)
-    decoder_class = {"parallel": ParallelDecoder, "recurrent": RecurrentDecoder}[
-        decoder
-    ]
-    return decoder_class(state_size, horizon, n_values, segment_length, dropout)
+    by_segments = {"parallel": ParallelDecoder, "recurrent": RecurrentDecoder}
+    return by_segments[decoder](
+        state_size,
+        horizon=horizon,
+        n_values=n_values,
+        segment_length=segment_length,
+        dropout=dropout,
+    )
