@@ -162,11 +162,12 @@ def compare(
         the same of absolute errors. With ``removed_`` before them they count all that
         was removed from the windows, with ``offline_`` the steps after the window were
         seen.
-        "best_epoch" and "epochs" count from 1; "fit_seconds", "epoch_seconds" (median),
-        "latency_ms" (from a new row to the answer) and "peak_memory_mb" (growth of the
-        process in `fit`) are measured, "parameters", "layer_parameters" and
-        "formula_parameters" (None where the formulas of the papers do not apply) and
-        "multiply_adds" (of one window) counted. "failed" says if training diverged.
+        "best_epoch" and "epochs" count from 1; "fit_seconds" and "epoch_seconds" (of
+        the processor, mean over epochs), "latency_ms" (from a new row to the answer)
+        and "peak_memory_mb" (growth of the process in `fit`) are measured,
+        "parameters", "layer_parameters" and "formula_parameters" (None where the
+        formulas of the papers do not apply) and "multiply_adds" (of one window)
+        counted. "failed" says if training diverged.
 
     Raises
     ------

@@ -320,7 +320,7 @@ def _results(findings: Findings) -> str:
         ("parameters", "weights"),
         ("multiply_adds", "multiply-adds"),
         ("best_epoch", "best epoch"),
-        ("epoch_seconds", "s per epoch"),
+        ("epoch_seconds", "CPU s per epoch"),
         ("latency_ms", "latency, ms"),
         ("peak_memory_mb", "peak memory, MB"),
         ("seeds", "seeds"),
@@ -565,7 +565,7 @@ def _costs(found: Comparison, findings: Findings) -> str:
         "parameters": "all weights",
         "multiply_adds": "multiply-adds per window",
         "best_epoch": "epochs to best",
-        "epoch_seconds": "s per epoch",
+        "epoch_seconds": "CPU s per epoch",
         "latency_ms": "latency, ms",
         "peak_memory_mb": "peak memory, MB",
     }
