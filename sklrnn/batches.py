@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -42,6 +42,59 @@ class Windows(Dataset):
 
     def renew(self, progress: float) -> None:
         """Draw anew what is random about the windows, before an epoch of training."""
+
+    def batches(
+        self,
+        batch_size: int,
+        generator: torch.Generator | None,
+        n_windows: int,
+        share: Share | None = None,
+    ) -> Iterator[tuple[dict[str, Tensor], tuple]]:
+        """Go through `n_windows` in whole batches, or in one's share of each.
+
+        In random order with a generator, else in their own.
+        """
+        if generator is None:
+            order = torch.arange(len(self))
+        else:
+            order = torch.randperm(len(self), generator=generator)
+        for index in order[:n_windows].to(self.starts.device).split(batch_size):
+            if share is None:
+                yield self.gather(index)
+            else:
+                yield share.gather(self, index)
+
+
+class Share(NamedTuple):
+    """The part of every batch that one of several processes trains on.
+
+    Attributes
+    ----------
+    place, n_processes : int
+        Every n-th window from this one on.
+    """
+
+    place: int
+    n_processes: int
+
+    def of(self, index: Tensor, n_before: int = 0) -> Tensor:
+        """Return the share of windows that come after `n_before` of the same batch."""
+        return index[(self.place - n_before) % self.n_processes :: self.n_processes]
+
+    def gather(
+        self, dataset: Windows, index: Tensor
+    ) -> tuple[dict[str, Tensor], tuple]:
+        """Return the share of a batch; if it has none, a window that counts nothing."""
+        own = self.of(index)
+        return dataset.gather(own) if len(own) else unscored(dataset.gather(index[:1]))
+
+
+def unscored(
+    batch: tuple[dict[str, Tensor], tuple],
+) -> tuple[dict[str, Tensor], tuple]:
+    """Return a batch of which nothing is scored."""
+    inputs, (target, _) = batch
+    return inputs, (target, torch.zeros_like(target, dtype=torch.bool))
 
 
 class Carried:
@@ -156,6 +209,8 @@ class Batches:
         Shuffles the windows anew each time; without it they come in order.
     epoch_size : int, optional
         Number of windows to go through, all if not given.
+    share : Share, optional
+        What to take of every batch, all if not given.
 
     Notes
     -----
@@ -168,26 +223,23 @@ class Batches:
         batch_size: int,
         generator: torch.Generator | None = None,
         epoch_size: int | None = None,
+        share: Share | None = None,
     ) -> None:
         if dataset.carries:
             batch_size, generator, epoch_size = 1, None, None
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
+        self.share = share
         self.n_windows = min(epoch_size or len(dataset), len(dataset))
 
     def __len__(self) -> int:
         return -(-self.n_windows // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[dict[str, Tensor], tuple]]:
-        n_windows = len(self.dataset)
-        if self.generator is None:
-            order = torch.arange(n_windows)
-        else:
-            order = torch.randperm(n_windows, generator=self.generator)
-        order = order[: self.n_windows]
-        for index in order.to(self.dataset.starts.device).split(self.batch_size):
-            yield self.dataset.gather(index)
+        return self.dataset.batches(
+            self.batch_size, self.generator, self.n_windows, self.share
+        )
 
 
 class SequenceDataset(Windows):

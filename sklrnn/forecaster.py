@@ -13,6 +13,8 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 from sklrnn import conventions
 from sklrnn.base import check_params
 from sklrnn.data.categories import Categories
+from sklrnn.data.parted import PartedSeries
+from sklrnn.data.parts import Parts, open_parts
 from sklrnn.data.tables import iterate_series, read_series, to_float
 from sklrnn.data.timegrid import infer_step, positions
 from sklrnn.distributions import EVEN_LEVELS, skpro_form
@@ -561,6 +563,76 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self.batch_size_, self.max_epochs_ = fitted.batch_size, fitted.max_epochs
         return self
 
+    def pretrain(self, y, X=None, fh=None):
+        """Train on many series, before `fit` takes the one to forecast.
+
+        Parameters
+        ----------
+        y : sktime-compatible panel or hierarchy, or parts of one
+            Parts are read one at a time and need not fit in memory together: the path
+            of a folder of Parquet files (``*.parquet``, in the order of their names); a
+            list whose items are panels (DataFrames with a row MultiIndex) or paths of
+            Parquet files; any other object that can be iterated over such items again
+            and again; or a callable that returns an iterator over them. All parts have
+            the same columns, and a series lies wholly in one. In a file the index that
+            pandas wrote tells series and time; without one the first column of dates
+            is the time and the columns before it tell the series (with no dates, the
+            first column tells the series and the second, of integers, is the time).
+        X : sktime-compatible data, optional
+            Exogenous columns. Where y comes in parts, a list of the names of those
+            columns of the parts that are exogenous; all others are targets.
+        fh : int, list or ForecastingHorizon, optional
+            Steps to forecast. Where `horizon` is None it sets the horizon.
+
+        Returns
+        -------
+        self : RNNForecaster
+
+        Raises
+        ------
+        TypeError
+            If y is a single series, or an iterator, which can be gone through once.
+        ValueError
+            If a parameter or the data is unusable.
+        ImportError
+            If there are Parquet files to read, but no pyarrow.
+
+        Notes
+        -----
+        Every epoch goes through all parts, in random order where y is a folder or a
+        list (else in its own), and shuffles the windows within each. A batch goes on
+        from one part to the next. Of an epoch that does not take all windows (see
+        `max_epochs`) every part has its share. One part alone gives what its panel
+        would without parts. Before the first epoch the parts are read three times: for
+        what they have in common (gaps, categories, scaling of `X`), for the number of
+        windows, and for at most 2000 windows of the validation part, which stay in
+        memory; after the last epoch, up to 4000 are read for the calibration.
+
+        Examples
+        --------
+        >>> from sklrnn import RNNForecaster
+        >>> from sktime.utils._testing.hierarchical import _make_hierarchical
+        >>> parts = [
+        ...     _make_hierarchical((n,), min_timepoints=30, random_state=n).rename(
+        ...         index=lambda name: f"{name} of {n}", level=0
+        ...     )
+        ...     for n in (2, 3)
+        ... ]
+        >>> forecaster = RNNForecaster(max_epochs=1, random_state=0)
+        >>> forecaster.pretrain(parts, fh=[1, 2]).state
+        'pretrained'
+        """
+        parts = open_parts(y, X)
+        if parts is None:
+            return super().pretrain(y=y, X=X, fh=fh)
+        if fh is not None and not isinstance(fh, ForecastingHorizon):
+            fh = ForecastingHorizon(fh)
+        self._pretrain(parts, fh=fh)
+        # What sktime's own keeps, which takes data in memory alone.
+        self._pretrained_attrs = ["pretrained_"]
+        self._state = "pretrained"
+        return self
+
     def _pretrain(self, y, X=None, fh=None):
         start = self.__dict__.get("pretrained_")
         seed = draw_seed(self.random_state)
@@ -570,27 +642,32 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     def _learn(self, y, X, fh, seed, start=None, epochs=None):
         check_params(self)
         check_forecast_params(self)
-        categories, scaling = Categories.learn(X), None
-        if start is not None and start.exogenous == _names(X):
-            categories, scaling = start.categories, start.exogenous_scaling
-        X = categories.encode(X)
-        codes = categories.sizes(_names(X))
-        series = self._read(y, X, exogenous_scaling=scaling, codes=codes)
-        longest = max(one.end for one in series)
+        if isinstance(y, Parts):
+            series = self._read_parts(y, start)
+            names, categories = (series.targets, series.exogenous), series.categories
+            some = series.known
+        else:
+            names, categories, scaling = (_names(y), _names(X)), None, None
+            if start is not None and start.exogenous == _names(X):
+                categories, scaling = start.categories, start.exogenous_scaling
+            categories = categories or Categories.learn(X)
+            X, codes = categories.encode(X), categories.sizes(_names(X))
+            series = self._read(y, X, exogenous_scaling=scaling, codes=codes)
+            some = series
+        longest = max(one.end for one in some)
         if longest < 2:
             raise ValueError(
                 f"y needs at least 2 time steps to learn from, got {longest}"
             )
         if start is not None:
-            check_start(start, self, _names(y), _names(X))
+            check_start(start, self, *names)
         try:
             fitted = learn(
                 self,
                 series,
-                _names(y),
-                _names(X),
+                *names,
                 categories,
-                steps_ahead=steps_ahead(fh, series, self._cutoff),
+                steps_ahead=steps_ahead(fh, some, self._cutoff),
                 seed=seed,
                 start=start,
                 epochs=epochs,
@@ -599,6 +676,18 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             self.net_ = error.net
             raise
         return series, fitted
+
+    def _read_parts(self, parts, start):
+        categories = scaling = None
+        if start is not None and start.exogenous == parts.exogenous:
+            categories, scaling = start.categories, start.exogenous_scaling
+        return PartedSeries(
+            parts,
+            self._read,
+            standardize=self.normalize is not None,
+            categories=categories,
+            scaling=scaling,
+        )
 
     def _read(self, y, X, **options):
         return read_series(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from sklrnn.base import (
     default_epochs,
     train_phases,
 )
-from sklrnn.batches import WindowDataset
+from sklrnn.batches import WindowDataset, Windows
 from sklrnn.calibration import LevelQuantiles, ResidualQuantiles
 from sklrnn.data.categories import Categories
+from sklrnn.data.parted import PartedSeries, PartedWindows
 from sklrnn.data.tables import GridSeries
 from sklrnn.data.timegrid import season_length
 from sklrnn.data.windows import WindowSet, has_gaps, split_windows
@@ -33,6 +35,7 @@ from sklrnn.network.forecast import ForecastNetwork
 from sklrnn.network.likelihoods import LIKELIHOODS
 from sklrnn.network.losses import MaskedHuber, MaskedMAE, MaskedMSE
 from sklrnn.parameters import check_choice, check_integer
+from sklrnn.streams import PartedDataset
 from sklrnn.training import History, SequenceNet, take_over
 
 STRATEGIES = ("direct", "recursive")
@@ -58,7 +61,7 @@ _VALIDATION_WINDOWS = 2000
 @reused_memory()
 def learn(
     params: Any,
-    series: list[GridSeries],
+    series: list[GridSeries] | PartedSeries,
     targets: tuple[Hashable, ...],
     exogenous: tuple[Hashable, ...],
     categories: Categories,
@@ -78,7 +81,7 @@ def learn(
     ----------
     params : RNNForecaster
         Read for its parameters alone.
-    series : list of GridSeries
+    series : list of GridSeries, or PartedSeries
     targets, exogenous : tuple of Hashable
         Names of the columns.
     categories : Categories
@@ -97,9 +100,11 @@ def learn(
         With the network, at its best weights so far, as ``error.net``.
     """
     past_only = read_past_only(params, exogenous)
+    parted = isinstance(series, PartedSeries)
+    known = series.known if parted else series
     if start is None:
-        window_length, horizon = _choose_shape(params, series, steps_ahead)
-        masked = has_gaps(series)
+        window_length, horizon = _choose_shape(params, known, steps_ahead)
+        masked = series.has_gaps if parted else has_gaps(series)
     else:
         window_length, horizon = start.window_length, start.horizon
         masked = start.net.module_.masked
@@ -111,9 +116,10 @@ def learn(
         )
     n_out = horizon if params.strategy == "direct" else 1
 
+    split = series.split_windows if parted else partial(split_windows, series)
+
     def windows(horizon: int, fraction: float | None) -> tuple:
-        return split_windows(
-            series,
+        return split(
             window_length=window_length,
             horizon=horizon,
             validation_fraction=fraction,
@@ -129,7 +135,7 @@ def learn(
 
     def new_net() -> SequenceNet:
         shape = {
-            "n_targets": series[0].n_targets,
+            "n_targets": known[0].n_targets,
             "n_exogenous": len(exogenous),
             "past_only": tuple(map(exogenous.index, past_only)),
             "categories": sizes,
@@ -181,7 +187,7 @@ def learn(
         exogenous=exogenous,
         past_only=past_only,
         categories=categories,
-        exogenous_scaling=_exogenous_scaling(series[0]),
+        exogenous_scaling=_exogenous_scaling(known[0]),
         architecture=_architecture(params),
         calibration=calibration,
     )
@@ -377,8 +383,8 @@ def _choose_shape(
 
 def _train(
     net: SequenceNet,
-    train_set: WindowSet,
-    valid_set: WindowSet | None,
+    train_set: WindowSet | PartedWindows,
+    valid_set: WindowSet | PartedWindows | None,
     window_length: int,
     phases: dict[str | None, int],
     epoch_size: int | None,
@@ -394,11 +400,16 @@ def _train(
         "reads_ahead": len(net.module_.phases) > 1,
         "device": net.device,
     }
-    training = WindowDataset(train_set, **shape)
-    validation = None
+    training: Windows
+    flat = validation = None
+    if isinstance(train_set, PartedWindows):
+        training = PartedDataset(train_set, **shape)
+    else:
+        training = WindowDataset(train_set, **shape)
+        flat = training.flat
     if valid_set is not None:
         thinned = valid_set.thinned(_VALIDATION_WINDOWS)
-        validation = WindowDataset(thinned, flat=training.flat, **shape)
+        validation = WindowDataset(thinned, flat=flat, **shape)
     return train_phases(
         net,
         (training, validation),
@@ -410,7 +421,7 @@ def _train(
 
 def _calibrate(
     net: SequenceNet,
-    sets: tuple[WindowSet, WindowSet | None],
+    sets: tuple[WindowSet | PartedWindows, WindowSet | PartedWindows | None],
     window_length: int,
     horizon: int,
 ) -> ResidualQuantiles | LevelQuantiles:

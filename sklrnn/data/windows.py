@@ -43,6 +43,36 @@ class WindowSet:
         starts, n_valid = self.starts[keep], self.n_valid[keep]
         return WindowSet(self.flat, starts, n_valid, self.observed)
 
+    def copied(self, chosen: np.ndarray, length: int) -> WindowSet:
+        """Return some windows with their own `length` rows each, and nothing else."""
+        rows = (self.starts[chosen, None] + np.arange(length)).ravel()
+        observed = None if self.observed is None else self.observed[rows]
+        starts = np.arange(len(chosen)) * length
+        return WindowSet(self.flat[rows], starts, self.n_valid[chosen], observed)
+
+    @classmethod
+    def joined(cls, sets: list[WindowSet]) -> WindowSet:
+        """Return the windows of all sets, in their order."""
+        firsts = np.cumsum([0] + [len(each.flat) for each in sets[:-1]])
+        observed = None
+        masks = [each.observed for each in sets if each.observed is not None]
+        if masks:
+            n_targets = masks[0].shape[1]
+            observed = np.concatenate([each._scorable(n_targets) for each in sets])
+        return cls(
+            np.concatenate([each.flat for each in sets]),
+            np.concatenate(
+                [each.starts + first for each, first in zip(sets, firsts, strict=True)]
+            ),
+            np.concatenate([each.n_valid for each in sets]),
+            observed,
+        )
+
+    def _scorable(self, n_targets: int) -> np.ndarray:
+        if self.observed is not None:
+            return self.observed
+        return np.ones((len(self.flat), n_targets), dtype=bool)
+
 
 def has_gaps(series: list[GridSeries]) -> bool:
     """Tell whether anything up to a cutoff is missing."""
