@@ -57,8 +57,11 @@ class Windows(Dataset):
         if generator is None:
             order = torch.arange(len(self))
         else:
-            order = torch.randperm(len(self), generator=generator)
-        for index in order[:n_windows].to(self.starts.device).split(batch_size):
+            # Half the memory, for there can be millions.
+            small = torch.int32 if len(self) < 2**31 else torch.int64
+            order = torch.randperm(len(self), generator=generator, dtype=small)
+        order = order[:n_windows].to(self.starts.device, torch.int64)
+        for index in order.split(batch_size):
             if share is None:
                 yield self.gather(index)
             else:
@@ -181,7 +184,7 @@ class WindowDataset(Windows):
         inputs = {"past": past}
         if self.reads_ahead:
             inputs["ahead"] = ahead
-            inputs["lengths"] = self.window_length + self.n_valid[index]
+            inputs["lengths"] = self.window_length + self.n_valid[index].long()
         n_columns = self.n_targets + self.n_exogenous
         if self.n_exogenous:
             inputs["future"] = ahead[..., self.n_targets : n_columns]

@@ -19,7 +19,7 @@ from sklrnn.data.tables import iterate_series, read_series, to_float
 from sklrnn.data.timegrid import infer_step, positions
 from sklrnn.distributions import EVEN_LEVELS, skpro_form
 from sklrnn.forecasting import Forecast, forecast, forecast_from
-from sklrnn.horizons import plan, steps_ahead, to_frame, with_freq
+from sklrnn.horizons import newest_time, plan, steps_ahead, to_frame, with_freq
 from sklrnn.learning import (
     check_forecast_params,
     check_start,
@@ -538,7 +538,11 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     # ---- fitting --------------------------------------------------------------------
 
     def _set_cutoff_from_y(self, y):
-        super()._set_cutoff_from_y(y)
+        if isinstance(y.index, pd.MultiIndex) and len(y):
+            # sktime's own lays the whole index out as a table.
+            self._cutoff = newest_time(y.index)
+        else:
+            super()._set_cutoff_from_y(y)
         if isinstance(self._cutoff, pd.DatetimeIndex) and self._cutoff.freq is None:
             times = y.index
             if isinstance(times, pd.MultiIndex):

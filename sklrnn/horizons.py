@@ -67,6 +67,13 @@ def to_frame(
     return pd.DataFrame(values, index=index, columns=columns)
 
 
+def newest_time(index: pd.MultiIndex) -> pd.Index:
+    """Return the newest time of a panel's rows, an index of length 1."""
+    times, codes = index.levels[-1], index.codes[-1]
+    seen = np.flatnonzero(np.bincount(codes, minlength=len(times)))
+    return pd.Index(times[seen].sort_values()[-1:].rename(None))
+
+
 def with_freq(cutoff: pd.DatetimeIndex, step: Any) -> pd.DatetimeIndex:
     """Give a cutoff the frequency that relative horizons count in."""
     if step is None:

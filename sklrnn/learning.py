@@ -118,12 +118,13 @@ def learn(
 
     split = series.split_windows if parted else partial(split_windows, series)
 
-    def windows(horizon: int, fraction: float | None) -> tuple:
+    def windows(horizon: int, fraction: float | None, **options: Any) -> tuple:
         return split(
             window_length=window_length,
             horizon=horizon,
             validation_fraction=fraction,
             masked=masked,
+            **options,
         )
 
     train_set, valid_set = windows(n_out, params.validation_fraction)
@@ -165,16 +166,22 @@ def learn(
     histories = _train(
         net, train_set, valid_set, window_length, phases, epoch_size, params.patience
     )
-    sets = windows(horizon, params.validation_fraction)
     calibration = None
     if params.distribution == "point" or params.calibrate:
+        sets = train_set, valid_set
+        if horizon != n_out:
+            sets = windows(horizon, params.validation_fraction)
         calibration = _calibrate(net, sets, window_length, horizon)
+        del sets
     if params.refit and valid_set is not None and epochs:
         if params.patience is not None:
             phases = {name: best_epoch(rows) for name, rows in histories.items()}
         net = new_net()
-        everything, _ = windows(n_out, None)
-        _train(net, everything, None, window_length, phases, epoch_size, None)
+        again = {} if parted else {"like": train_set}
+        train_set = valid_set = None
+        train_set, _ = windows(n_out, None, **again)
+        del again
+        _train(net, train_set, None, window_length, phases, epoch_size, None)
     return FittedNetwork(
         net=net,
         histories=histories,

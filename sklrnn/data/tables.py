@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.timegrid import Step, infer_step, positions
+from sklrnn.data.timegrid import Step, TimeGrids, positions
 
 MAX_SPARSITY = 100
 """Most steps of the grid that one row may stand for."""
 
 
-@dataclass
+@dataclass(slots=True)
 class GridSeries:
     """One series on its regular time grid, standardised, NaN where not observed.
 
@@ -58,6 +58,12 @@ class GridSeries:
         if len(index) == 0:
             return self.end - 1
         at = positions(index, self.origin, self.step)
+        return self.write_at(at, index, values, first_column)
+
+    def write_at(
+        self, at: np.ndarray, index: pd.Index, values: np.ndarray, first_column: int
+    ) -> int:
+        """Do as `write` where the positions of the times are known."""
         columns = slice(first_column, first_column + values.shape[1])
         scaled = (values - self.center[columns]) / self.scale[columns]
         at, scaled = _average_repeats(at, scaled)
@@ -129,7 +135,7 @@ def read_series(
     if x is not None and exogenous_scaling is None:
         moments = exogenous_moments(y, exogenous)
         exogenous_scaling = scale_exogenous(moments, standardize, codes)
-    series = []
+    series, grids = [], TimeGrids(step)
     for key, frame in iterate_series(y):
         known = exogenous.get(key) if x is not None else None
         if x is not None and known is None:
@@ -148,7 +154,7 @@ def read_series(
         if exogenous_scaling is not None:
             center = np.concatenate([center, exogenous_scaling[0]])
             scale = np.concatenate([scale, exogenous_scaling[1]])
-        series.append(_on_grid(pair, center, scale, step))
+        series.append(_on_grid(pair, center, scale, grids))
     return series
 
 
@@ -205,26 +211,49 @@ def iterate_series(table: pd.DataFrame) -> Iterator[tuple[Hashable, pd.DataFrame
     if not isinstance(table.index, pd.MultiIndex):
         yield None, table
         return
-    instances = table.index.droplevel(-1)
-    times = table.index.get_level_values(-1)
-    codes, keys = pd.factorize(instances)
-    order = row_order(table)
-    bounds = np.searchsorted(codes[order], np.arange(len(keys) + 1))
+    times = table.index.levels[-1], table.index.codes[-1]
     values = table.to_numpy(dtype=np.float64)
+    order, bounds = _grouped(table.index)
+    firsts = bounds[:-1] if order is None else order[bounds[:-1]]
+    keys = table.index[firsts].droplevel(-1)
     for i, key in enumerate(keys):
-        rows = order[bounds[i] : bounds[i + 1]]
-        yield (
-            key,
-            pd.DataFrame(values[rows], index=times[rows], columns=table.columns),
-        )
+        rows: Any = slice(bounds[i], bounds[i + 1])
+        rows = rows if order is None else order[rows]
+        index = times[0].take(times[1][rows])
+        yield key, pd.DataFrame(values[rows], index=index, columns=table.columns)
 
 
 def row_order(table: pd.DataFrame) -> np.ndarray:
     """Return the rows of a table in the order in which `iterate_series` yields them."""
     if not isinstance(table.index, pd.MultiIndex):
         return np.arange(len(table))
-    codes, _ = pd.factorize(table.index.droplevel(-1))
-    return np.argsort(codes, kind="stable")
+    order, _ = _grouped(table.index)
+    return np.arange(len(table)) if order is None else order
+
+
+def _grouped(index: pd.MultiIndex) -> tuple[np.ndarray | None, np.ndarray]:
+    """Find the rows of every series, in the order in which the series appear.
+
+    Returns
+    -------
+    order : ndarray of int or None
+        Rows, series by series; None if they stand so already.
+    bounds : ndarray of int
+        Where in `order` each series begins, and the number of rows.
+    """
+    if len(index) == 0:
+        return None, np.zeros(1, dtype=np.int64)
+    changes = np.zeros(len(index) - 1, dtype=bool)
+    for codes in index.codes[:-1]:
+        changes |= codes[1:] != codes[:-1]
+    starts = np.r_[0, np.flatnonzero(changes) + 1, len(index)]
+    runs = index[starts[:-1]].droplevel(-1)
+    if runs.is_unique:
+        return None, starts
+    numbers, keys = pd.factorize(runs)
+    of_row = np.repeat(numbers, np.diff(starts))
+    order = np.argsort(of_row, kind="stable")
+    return order, np.searchsorted(of_row[order], np.arange(len(keys) + 1))
 
 
 def _check_pair(key: Hashable, y: pd.DataFrame, x: pd.DataFrame | None) -> _Pair:
@@ -249,20 +278,24 @@ def _check_pair(key: Hashable, y: pd.DataFrame, x: pd.DataFrame | None) -> _Pair
 
 
 def _on_grid(
-    pair: _Pair, center: np.ndarray, scale: np.ndarray, step: Step | None
+    pair: _Pair, center: np.ndarray, scale: np.ndarray, grids: TimeGrids
 ) -> GridSeries:
+    index = pair.y.index
+    step, at = grids.read(index)
+    n_rows = int(at[-1]) + 1
+    _check_sparsity(n_rows, len(index), step)
     series = GridSeries(
         key=pair.key,
-        origin=pair.y.index[0],
-        step=infer_step(pair.y.index) or step or pd.offsets.Day(),
-        values=np.empty((0, len(center)), dtype=np.float32),
+        origin=index[0],
+        step=step,
+        values=np.full((n_rows, len(center)), np.nan, dtype=np.float32),
         n_targets=pair.targets.shape[1],
         center=center,
         scale=scale,
-        end=0,
-        cutoff=pair.y.index[-1],
+        end=n_rows,
+        cutoff=index[-1],
     )
-    series.write_targets(pair.y.index, pair.targets)
+    series.write_at(at, index, pair.targets, 0)
     if pair.x is not None and pair.exogenous is not None:
         series.write(pair.x.index, pair.exogenous, series.n_targets)
     return series

@@ -18,9 +18,9 @@ class WindowSet:
     ----------
     flat : ndarray of shape (n_rows, n_channels), float32
         All series one after the other, each behind rows of padding.
-    starts : ndarray of shape (n_windows,), int64
+    starts : ndarray of shape (n_windows,), int32 or, of very many rows, int64
         First row of each window's past.
-    n_valid : ndarray of shape (n_windows,), int64
+    n_valid : ndarray of shape (n_windows,), int32
         How many steps of each window's future may be scored.
     observed : ndarray of shape (n_rows, n_targets), bool, or None
         Which targets may be scored, where the rows themselves do not tell: gaps that
@@ -115,11 +115,16 @@ def stack_series(
     lengths = np.array([one.end for one in series])
     n_channels = series[0].values.shape[1] * (3 if masked else 1)
     flat = np.zeros((int((lengths + n_before).sum()) + n_after, n_channels), np.float32)
-    firsts = np.cumsum(lengths + n_before) - lengths
+    firsts = _first_rows(series, n_before)
     for one, first in zip(series, firsts, strict=True):
         flat[first : first + one.end] = channels(one.values[: one.end], masked)
         flat[first - n_before : first] = _padding(flat[first], masked)
     return flat, firsts
+
+
+def _first_rows(series: list[GridSeries], n_before: int) -> np.ndarray:
+    lengths = np.array([one.end for one in series])
+    return np.cumsum(lengths + n_before) - lengths
 
 
 def split_windows(
@@ -129,6 +134,7 @@ def split_windows(
     horizon: int,
     validation_fraction: float | None,
     masked: bool,
+    like: WindowSet | None = None,
 ) -> tuple[WindowSet, WindowSet | None]:
     """Cut every series into windows, the newest part of each kept for validation.
 
@@ -138,20 +144,30 @@ def split_windows(
     score only that part. Where a series is short, pasts begin in the padding and
     futures end early.
 
+    Parameters
+    ----------
+    series : list of GridSeries
+    window_length, horizon : int
+    validation_fraction : float or None
+    masked : bool
+    like : WindowSet, optional
+        Windows of the same series, of these lengths, whose rows are used again.
+
     Returns
     -------
     train : WindowSet
     valid : WindowSet or None
         None if nothing is kept for validation.
     """
-    flat, firsts = stack_series(series, window_length, horizon, masked)
-    observed = None
-    if not masked and has_gaps(series):
-        observed = np.zeros((len(flat), series[0].n_targets), dtype=bool)
-        for one, first in zip(series, firsts, strict=True):
-            seen = ~np.isnan(one.values[: one.end, : one.n_targets])
-            observed[first : first + one.end] = seen
-    parts: dict[str, list[np.ndarray]] = {"train": [], "valid": []}
+    if like is not None:
+        flat, observed = like.flat, like.observed
+        firsts = _first_rows(series, window_length)
+    else:
+        flat, firsts = stack_series(series, window_length, horizon, masked)
+        observed = _observed(series, firsts, len(flat)) if not masked else None
+    small = np.int32 if len(flat) < 2**31 else np.int64
+    starts: dict[str, list[np.ndarray]] = {"train": [], "valid": []}
+    n_valid: dict[str, list[np.ndarray]] = {"train": [], "valid": []}
     for one, first in zip(series, firsts, strict=True):
         seen = ~np.isnan(one.values[: one.end, : one.n_targets])
         split = validation_start(seen, validation_fraction)
@@ -161,19 +177,33 @@ def split_windows(
             ("valid", max(split - 1, 0), one.end),
         ):
             last_seen = _worth_scoring(one, np.arange(low, high - 1), horizon)
-            parts[name].append(
-                np.stack(
-                    [
-                        last_seen + first - window_length + 1,
-                        np.minimum(high - 1 - last_seen, horizon),
-                    ]
-                )
-            )
-    sets = {}
-    for name, cut in parts.items():
-        starts, n_valid = np.concatenate(cut, axis=1)
-        sets[name] = WindowSet(flat, starts, n_valid, observed)
+            begins = last_seen + first - window_length + 1
+            starts[name].append(begins.astype(small))
+            scored = np.minimum(high - 1 - last_seen, horizon)
+            n_valid[name].append(scored.astype(np.int32))
+    sets = {
+        name: WindowSet(
+            flat,
+            np.concatenate(starts.pop(name)),
+            np.concatenate(n_valid.pop(name)),
+            observed,
+        )
+        for name in ("train", "valid")
+    }
     return sets["train"], sets["valid"] if len(sets["valid"]) else None
+
+
+def _observed(
+    series: list[GridSeries], firsts: np.ndarray, n_rows: int
+) -> np.ndarray | None:
+    """Return which targets of stacked series were observed; None if all were."""
+    if not has_gaps(series):
+        return None
+    observed = np.zeros((n_rows, series[0].n_targets), dtype=bool)
+    for one, first in zip(series, firsts, strict=True):
+        seen = ~np.isnan(one.values[: one.end, : one.n_targets])
+        observed[first : first + one.end] = seen
+    return observed
 
 
 def cut_windows(
