@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import Any
 
@@ -100,11 +100,14 @@ def learn(
         With the network, at its best weights so far, as ``error.net``.
     """
     past_only = read_past_only(params, exogenous)
-    parted = isinstance(series, PartedSeries)
-    known = series.known if parted else series
+    split: Callable[..., tuple]
+    if isinstance(series, PartedSeries):
+        known, split, gaps = series.known, series.split_windows, series.has_gaps
+    else:
+        known, split, gaps = series, partial(split_windows, series), has_gaps(series)
     if start is None:
         window_length, horizon = _choose_shape(params, known, steps_ahead)
-        masked = series.has_gaps if parted else has_gaps(series)
+        masked = gaps
     else:
         window_length, horizon = start.window_length, start.horizon
         masked = start.net.module_.masked
@@ -115,8 +118,6 @@ def learn(
             f"drop {[exogenous[place] for place in sizes]} from X, or use another cell"
         )
     n_out = horizon if params.strategy == "direct" else 1
-
-    split = series.split_windows if parted else partial(split_windows, series)
 
     def windows(horizon: int, fraction: float | None) -> tuple:
         return split(
