@@ -35,6 +35,7 @@ from sklrnn.network.forecast import ForecastNetwork
 from sklrnn.network.likelihoods import LIKELIHOODS
 from sklrnn.network.losses import MaskedHuber, MaskedMAE, MaskedMSE
 from sklrnn.parameters import check_choice, check_integer
+from sklrnn.processes import Processes
 from sklrnn.streams import PartedDataset
 from sklrnn.training import History, SequenceNet, take_over
 
@@ -163,8 +164,13 @@ def learn(
 
     net = new_net()
     phases = dict.fromkeys(net.module_.phases, epochs)
+    training: dict[str, Any] = {
+        "window_length": window_length,
+        "epoch_size": epoch_size,
+        "processes": Processes.of(params),
+    }
     histories = _train(
-        net, train_set, valid_set, window_length, phases, epoch_size, params.patience
+        net, train_set, valid_set, phases, patience=params.patience, **training
     )
     sets = windows(horizon, params.validation_fraction)
     calibration = None
@@ -175,7 +181,7 @@ def learn(
             phases = {name: best_epoch(rows) for name, rows in histories.items()}
         net = new_net()
         everything, _ = windows(n_out, None)
-        _train(net, everything, None, window_length, phases, epoch_size, None)
+        _train(net, everything, None, phases, **training)
     return FittedNetwork(
         net=net,
         histories=histories,
@@ -195,7 +201,9 @@ def learn(
 
 
 @reused_memory()
-def learn_on(fitted: FittedNetwork, series: list[GridSeries], epochs: int) -> None:
+def learn_on(
+    params: Any, fitted: FittedNetwork, series: list[GridSeries], epochs: int
+) -> None:
     """Train a fitted network in place, on everything there is.
 
     Its residuals stay: the network has seen the validation part since.
@@ -207,9 +215,15 @@ def learn_on(fitted: FittedNetwork, series: list[GridSeries], epochs: int) -> No
         validation_fraction=None,
         masked=fitted.net.module_.masked,
     )
-    length, size = fitted.window_length, fitted.epoch_size
-    phases = dict.fromkeys(fitted.net.module_.phases, epochs)
-    _train(fitted.net, everything, None, length, phases, size, None)
+    _train(
+        fitted.net,
+        everything,
+        None,
+        dict.fromkeys(fitted.net.module_.phases, epochs),
+        window_length=fitted.window_length,
+        epoch_size=fitted.epoch_size,
+        processes=Processes.of(params),
+    )
 
 
 def check_forecast_params(params: Any) -> None:
@@ -386,10 +400,12 @@ def _train(
     net: SequenceNet,
     train_set: WindowSet | PartedWindows,
     valid_set: WindowSet | PartedWindows | None,
-    window_length: int,
     phases: dict[str | None, int],
+    *,
+    window_length: int,
     epoch_size: int | None,
-    patience: int | None,
+    processes: Processes | None,
+    patience: int | None = None,
 ) -> dict[str | None, History]:
     """Train a net in place, for as many epochs as each part of the training has."""
     shape = {
@@ -417,6 +433,7 @@ def _train(
         phases,
         epoch_size=epoch_size,
         patience=patience,
+        processes=processes,
     )
 
 
