@@ -122,6 +122,19 @@ def test_a_short_epoch_takes_its_share_of_every_part():
     np.testing.assert_allclose(shares, [20, 10, 10], atol=1)
 
 
+def test_one_part_gives_the_batches_of_its_windows():
+    parted = open_dataset([make_panel(["a", "b"], 45)])
+    single = WindowDataset(next(parted.windows.load([0]))[1], **SHAPE)
+    generators = [torch.Generator().manual_seed(0) for _ in range(2)]
+    for _ in range(2):
+        found, expected = (
+            rows_of(Batches(dataset, 16, generator, epoch_size=40))
+            for dataset, generator in zip((parted, single), generators, strict=True)
+        )
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def scored_rows(batch):
     """Return those windows of a batch of which anything is scored."""
     (rows,), mask = rows_of([batch]), batch[1][1]
@@ -147,7 +160,6 @@ def test_shares_of_batches_make_the_batches(n_processes):
 
 KINDS = [
     {},
-    {"max_epochs": None, "batch_size": 64},
     {"strategy": "recursive", "validation_fraction": None},
     {"direction": "decoupled", "distribution": "gaussian", "patience": None},
 ]
