@@ -121,7 +121,7 @@ def test_two_processes_train_as_one(trained, alone, name):
     one = weights_of(alone[name])
     start = weights_of(quick_start(name))
     for key, weight in weights_of(trained[0][name]).items():
-        torch.testing.assert_close(weight, one[key], rtol=1e-3, atol=2e-4)
+        torch.testing.assert_close(weight, one[key], rtol=1e-4, atol=1e-5)
     moved = [not torch.allclose(start[key], one[key], atol=2e-3) for key in one]
     assert any(moved)
 
