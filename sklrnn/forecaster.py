@@ -620,14 +620,11 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
         Examples
         --------
+        >>> import pandas as pd
         >>> from sklrnn import RNNForecaster
-        >>> from sktime.utils._testing.hierarchical import _make_hierarchical
-        >>> parts = [
-        ...     _make_hierarchical((n,), min_timepoints=30, random_state=n).rename(
-        ...         index=lambda name: f"{name} of {n}", level=0
-        ...     )
-        ...     for n in (2, 3)
-        ... ]
+        >>> from sktime.datasets import load_airline
+        >>> y = load_airline().to_frame("y")
+        >>> parts = [pd.concat({"a": y, "b": y / 2}), pd.concat({"c": y + 9})]
         >>> forecaster = RNNForecaster(max_epochs=1, random_state=0)
         >>> forecaster.pretrain(parts, fh=[1, 2]).state
         'pretrained'
