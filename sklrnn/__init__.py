@@ -17,6 +17,7 @@ __all__ = [
     "__version__",
     "config_context",
     "datasets",
+    "forecast_panel",
     "get_config",
     "inspection",
     "plotting",
@@ -42,6 +43,7 @@ _MODULE_OF_NAME = {
     "register_cell": "sklrnn.registry",
     "register_fusion": "sklrnn.registry",
     "config_context": "sklrnn.config",
+    "forecast_panel": "sklrnn.distributed",
     "get_config": "sklrnn.config",
     "set_config": "sklrnn.config",
 }
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from sklrnn import datasets, inspection, plotting, testing
     from sklrnn.classifier import RNNClassifier
     from sklrnn.config import config_context, get_config, set_config
+    from sklrnn.distributed import forecast_panel
     from sklrnn.forecaster import RNNForecaster
     from sklrnn.generator import RNNGenerator
     from sklrnn.hopfield import HopfieldMemory

@@ -15,6 +15,7 @@ from sklrnn.batches import Windows
 from sklrnn.network.decoupled import MATCHING_SCHEDULES
 from sklrnn.network.losses import MaskedMSE
 from sklrnn.parameters import check_choice, check_integer, check_real
+from sklrnn.processes import Processes
 from sklrnn.threads import flushed_denormals, suitable_threads
 from sklrnn.training import (
     OPTIMIZERS,
@@ -146,6 +147,7 @@ def check_params(estimator: Any) -> None:
     if "fusion" in params:
         _check_fusion(params)
     _check_device(params["device"])
+    Processes.of(estimator)
 
 
 def _check_fusion(params: dict[str, Any]) -> None:
@@ -201,6 +203,11 @@ def build_net(
     """Build an untrained net from an estimator's parameters."""
     params = estimator.get_params(deep=False)
     layers = {name: params[name] for name in LAYER_PARAMS if name in params}
+    settings = {name: params[name] for name in NET_PARAMS}
+    processes = Processes.of(estimator)
+    if processes is not None:
+        settings["device"] = processes.device
+        settings["verbose"] = settings["verbose"] if processes.is_first else 0
     return new_net(
         module,
         {**layers, **module_params},
@@ -208,7 +215,7 @@ def build_net(
         max_epochs=max_epochs,
         seed=seed,
         criterion=criterion,
-        **{name: params[name] for name in NET_PARAMS},
+        **settings,
     )
 
 
@@ -219,6 +226,7 @@ def train_phases(
     *,
     epoch_size: int | None,
     patience: int | None,
+    processes: Processes | None = None,
 ) -> dict[str | None, History]:
     """Train a net in place, for as many epochs as each part of the training has.
 
@@ -239,6 +247,7 @@ def train_phases(
                     epochs=epochs,
                     epoch_size=epoch_size,
                     patience=patience,
+                    processes=processes,
                 )
         except DivergenceError as error:
             error.net = net

@@ -28,6 +28,7 @@ from sklrnn.learning import (
     learn_on,
 )
 from sklrnn.parameters import draw_seed
+from sklrnn.processes import Processes
 from sklrnn.training import DivergenceError
 
 
@@ -176,6 +177,13 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         from the current weights.
     device : str, default="cpu"
         Torch device.
+    accelerator : accelerate.Accelerator or None, default=None
+        Several processes, each of which runs the same script on the same data, then
+        train one network: each on its share of every batch, with the gradients
+        averaged, on the device that the accelerator gives it (`device` is not looked
+        at). `batch_size` is that of all together, so that the result is, but for
+        rounding and `dropout`, that of one process; all end with the same weights.
+        ``torchrun`` or ``accelerate launch`` start them.
     callbacks : list of skorch callbacks or None, default=None
         Passed to the skorch net as they are.
     warm_start : bool, default=False
@@ -338,6 +346,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         fine_tune_epochs=0,
         update_epochs=5,
         device="cpu",
+        accelerator=None,
         callbacks=None,
         warm_start=False,
         random_state=None,
@@ -383,6 +392,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self.fine_tune_epochs = fine_tune_epochs
         self.update_epochs = update_epochs
         self.device = device
+        self.accelerator = accelerator
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.random_state = random_state
@@ -556,7 +566,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         start, epochs = self.__dict__.pop("_previous", None), None
         if "pretrained_" in self.__dict__:
             start, epochs = self.pretrained_, self.fine_tune_epochs
-        self.seed_ = draw_seed(self.random_state)
+        self.seed_ = self._draw_seed()
         series, fitted = self._learn(y, X, fh, self.seed_, start, epochs)
         self._series, self._index_names = series, y.index.names
         self._fitted = fitted
@@ -614,14 +624,11 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
         Examples
         --------
+        >>> import pandas as pd
         >>> from sklrnn import RNNForecaster
-        >>> from sktime.utils._testing.hierarchical import _make_hierarchical
-        >>> parts = [
-        ...     _make_hierarchical((n,), min_timepoints=30, random_state=n).rename(
-        ...         index=lambda name: f"{name} of {n}", level=0
-        ...     )
-        ...     for n in (2, 3)
-        ... ]
+        >>> from sktime.datasets import load_airline
+        >>> y = load_airline().to_frame("y")
+        >>> parts = [pd.concat({"a": y, "b": y / 2}), pd.concat({"c": y + 9})]
         >>> forecaster = RNNForecaster(max_epochs=1, random_state=0)
         >>> forecaster.pretrain(parts, fh=[1, 2]).state
         'pretrained'
@@ -639,7 +646,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
     def _pretrain(self, y, X=None, fh=None):
         start = self.__dict__.get("pretrained_")
-        seed = draw_seed(self.random_state)
+        seed = self._draw_seed()
         _, self.pretrained_ = self._learn(y, X, fh, seed, start)
         return self
 
@@ -680,6 +687,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             self.net_ = error.net
             raise
         return series, fitted
+
+    def _draw_seed(self):
+        seed, processes = draw_seed(self.random_state), Processes.of(self)
+        return seed if processes is None else int(processes.same(seed))
 
     def _read_parts(self, parts, start):
         categories = scaling = None
@@ -738,7 +749,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             if x is not None:
                 one.write(x.index, x_values, one.n_targets)
         if update_params:
-            learn_on(self._fitted, self._series, self.update_epochs)
+            learn_on(self, self._fitted, self._series, self.update_epochs)
         return self
 
     def _series_from(self, X):

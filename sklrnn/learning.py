@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,7 @@ from sklrnn.network.forecast import ForecastNetwork
 from sklrnn.network.likelihoods import LIKELIHOODS
 from sklrnn.network.losses import MaskedHuber, MaskedMAE, MaskedMSE
 from sklrnn.parameters import check_choice, check_integer
+from sklrnn.processes import Processes
 from sklrnn.streams import PartedDataset
 from sklrnn.training import History, SequenceNet, take_over
 
@@ -100,11 +101,14 @@ def learn(
         With the network, at its best weights so far, as ``error.net``.
     """
     past_only = read_past_only(params, exogenous)
-    parted = isinstance(series, PartedSeries)
-    known = series.known if parted else series
+    split: Callable[..., tuple]
+    if isinstance(series, PartedSeries):
+        known, split, gaps = series.known, series.split_windows, series.has_gaps
+    else:
+        known, split, gaps = series, partial(split_windows, series), has_gaps(series)
     if start is None:
         window_length, horizon = _choose_shape(params, known, steps_ahead)
-        masked = series.has_gaps if parted else has_gaps(series)
+        masked = gaps
     else:
         window_length, horizon = start.window_length, start.horizon
         masked = start.net.module_.masked
@@ -115,8 +119,6 @@ def learn(
             f"drop {[exogenous[place] for place in sizes]} from X, or use another cell"
         )
     n_out = horizon if params.strategy == "direct" else 1
-
-    split = series.split_windows if parted else partial(split_windows, series)
 
     def windows(horizon: int, fraction: float | None, **options: Any) -> tuple:
         return split(
@@ -163,8 +165,13 @@ def learn(
 
     net = new_net()
     phases = dict.fromkeys(net.module_.phases, epochs)
+    training: dict[str, Any] = {
+        "window_length": window_length,
+        "epoch_size": epoch_size,
+        "processes": Processes.of(params),
+    }
     histories = _train(
-        net, train_set, valid_set, window_length, phases, epoch_size, params.patience
+        net, train_set, valid_set, phases, patience=params.patience, **training
     )
     calibration = None
     if params.distribution == "point" or params.calibrate:
@@ -177,11 +184,11 @@ def learn(
         if params.patience is not None:
             phases = {name: best_epoch(rows) for name, rows in histories.items()}
         net = new_net()
-        again = {} if parted else {"like": train_set}
+        again = {"like": train_set} if isinstance(train_set, WindowSet) else {}
         train_set = valid_set = None
         train_set, _ = windows(n_out, None, **again)
         del again
-        _train(net, train_set, None, window_length, phases, epoch_size, None)
+        _train(net, train_set, None, phases, **training)
     return FittedNetwork(
         net=net,
         histories=histories,
@@ -201,7 +208,9 @@ def learn(
 
 
 @reused_memory()
-def learn_on(fitted: FittedNetwork, series: list[GridSeries], epochs: int) -> None:
+def learn_on(
+    params: Any, fitted: FittedNetwork, series: list[GridSeries], epochs: int
+) -> None:
     """Train a fitted network in place, on everything there is.
 
     Its residuals stay: the network has seen the validation part since.
@@ -213,9 +222,15 @@ def learn_on(fitted: FittedNetwork, series: list[GridSeries], epochs: int) -> No
         validation_fraction=None,
         masked=fitted.net.module_.masked,
     )
-    length, size = fitted.window_length, fitted.epoch_size
-    phases = dict.fromkeys(fitted.net.module_.phases, epochs)
-    _train(fitted.net, everything, None, length, phases, size, None)
+    _train(
+        fitted.net,
+        everything,
+        None,
+        dict.fromkeys(fitted.net.module_.phases, epochs),
+        window_length=fitted.window_length,
+        epoch_size=fitted.epoch_size,
+        processes=Processes.of(params),
+    )
 
 
 def check_forecast_params(params: Any) -> None:
@@ -392,10 +407,12 @@ def _train(
     net: SequenceNet,
     train_set: WindowSet | PartedWindows,
     valid_set: WindowSet | PartedWindows | None,
-    window_length: int,
     phases: dict[str | None, int],
+    *,
+    window_length: int,
     epoch_size: int | None,
-    patience: int | None,
+    processes: Processes | None,
+    patience: int | None = None,
 ) -> dict[str | None, History]:
     """Train a net in place, for as many epochs as each part of the training has."""
     shape = {
@@ -423,6 +440,7 @@ def _train(
         phases,
         epoch_size=epoch_size,
         patience=patience,
+        processes=processes,
     )
 
 

@@ -32,7 +32,11 @@ class PartedDataset(Windows):
     """
 
     def __init__(
-        self, windows: PartedWindows, *, device: str | torch.device = "cpu", **shape: Any
+        self,
+        windows: PartedWindows,
+        *,
+        device: str | torch.device = "cpu",
+        **shape: Any,
     ) -> None:
         self.windows = windows
         self.shape = {**shape, "device": device}
@@ -49,7 +53,7 @@ class PartedDataset(Windows):
         n_windows: int,
         share: Share | None = None,
     ) -> Iterator[Batch]:
-        """Go through `n_windows` in whole batches; parameters are those of `Windows`."""
+        """Go through `n_windows` in whole batches, as `Windows.batches` does."""
         pieces: list[Batch] = []
         n_filled = 0
         for dataset, index in self._read(generator, n_windows):
@@ -78,7 +82,9 @@ class PartedDataset(Windows):
         if generator is not None and len(order) > 1 and self.windows.any_order:
             order = torch.randperm(len(order), generator=generator).numpy()
         upto = np.cumsum(counts[order]) * n_windows // max(len(self), 1)
-        quotas = dict(zip(order.tolist(), np.diff(upto, prepend=0).tolist(), strict=True))
+        quotas = dict(
+            zip(order.tolist(), np.diff(upto, prepend=0).tolist(), strict=True)
+        )
         for number, windows in self.windows.load([n for n in quotas if quotas[n]]):
             dataset = self._open(windows)
             if generator is None:

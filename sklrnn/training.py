@@ -18,6 +18,7 @@ from torch import Tensor
 from sklrnn.batches import Batches, Windows, evaluation_batch
 from sklrnn.network.dropout import Drawing
 from sklrnn.network.losses import MaskedMSE
+from sklrnn.processes import Processes
 
 OPTIMIZERS = {
     "adamw": torch.optim.AdamW,
@@ -68,6 +69,9 @@ class SequenceNet(NeuralNet):
     **skorch_params
         See `skorch.NeuralNet`.
     """
+
+    processes: Processes | None = None
+    """Those that train with this one, while they do."""
 
     def __init__(
         self,
@@ -126,7 +130,8 @@ class SequenceNet(NeuralNet):
             schedule=self.schedule,
         )
         self._scored = "train" if X[1] is None else "valid"
-        draws = torch.Generator(device).manual_seed(self.seed)
+        place = 0 if self.processes is None else self.processes.share.place
+        draws = torch.Generator(device).manual_seed(self.seed + place)
         drawing = [m for m in self.module_.modules() if isinstance(m, Drawing)]
         for each in drawing:
             each.generator = draws
@@ -151,7 +156,8 @@ class SequenceNet(NeuralNet):
         """Return batches of the dataset, in random order when training."""
         if training:
             size = self.epoch_size
-            return Batches(dataset, self.batch_size, self._batch_order, size)
+            share = None if self.processes is None else self.processes.share
+            return Batches(dataset, self.batch_size, self._batch_order, size, share)
         size = evaluation_batch(dataset.window_length)
         return Batches(dataset, max(self.batch_size, size))
 
@@ -173,6 +179,8 @@ class SequenceNet(NeuralNet):
             n_windows += n_batch
             self.notify("on_batch_end", batch=batch, training=training, **step)
         mean = total / max(n_windows, 1)
+        if self.processes is not None:
+            mean = self.processes.same(mean)  # or some might stop before others
         if not math.isfinite(mean):
             raise DivergenceError(
                 f"training diverged in epoch {len(self.history)}: the {prefix} loss is "
@@ -195,6 +203,10 @@ class SequenceNet(NeuralNet):
             loss, result["y_pred"] = self._loss(batch)
             result["loss"] = loss.detach()
             loss.backward()
+            if self.processes is not None:
+                result["loss"] = self.processes.average(
+                    self.module_.parameters(), result["loss"], _count_scored(batch)
+                )
             if self.gradient_clip is not None:
                 for weights in self.module_.gradient_groups():
                     torch.nn.utils.clip_grad_norm_(weights, self.gradient_clip)
@@ -225,6 +237,16 @@ class SequenceNet(NeuralNet):
         self._set_training(training)
         with torch.set_grad_enabled(training):
             return self.module_(**batch[0])
+
+
+def _count_scored(batch: Any) -> Tensor:
+    """Return the number of entries that the loss of a batch is the mean of."""
+    target, mask = batch[1]
+    return (
+        torch.tensor(target.numel(), device=target.device)
+        if mask is None
+        else (mask.sum())
+    )
 
 
 class _LearningRate:
@@ -346,20 +368,27 @@ def train(
     epochs: int,
     epoch_size: int | None,
     patience: int | None,
+    processes: Processes | None = None,
 ) -> None:
     """Train a net in place and leave it with its best weights.
 
     With validation data the best epoch is the one of the lowest validation loss, else
-    of the lowest training loss; without patience, the last one.
+    of the lowest training loss; without patience, the last one. Processes that train
+    together each call this with the same data, and end with the same weights.
 
     Raises
     ------
     DivergenceError
         If the loss is no longer finite; the net then holds its best weights so far.
+    ValueError
+        If processes were not given the same data.
     """
     if epochs == 0:
         return
+    if processes is not None:
+        processes.check_same("windows", len(datasets[0]))
     net.epoch_size = epoch_size
+    net.processes = processes
     keep_best = None
     if patience is not None:
         monitor = "train_loss" if datasets[1] is None else "valid_loss"
@@ -372,6 +401,7 @@ def train(
             keep_best.restore(net)
         raise
     finally:
+        net.processes = None
         if keep_best is not None:
             net.callbacks_.remove(("keep_best", keep_best))
 

@@ -48,6 +48,7 @@ def test_there_are_examples():
         "imputing",
         "memories",
         "recognising",
+        "scale",
         "symbols",
     ],
 )

@@ -115,9 +115,11 @@ class PartedSeries:
         self, **options: Any
     ) -> tuple[PartedWindows, PartedWindows | None]:
         """Cut all parts into windows, as `sklrnn.data.windows.split_windows` does."""
-        split = partial(split_windows, **options)
+        split: partial[Any] = partial(split_windows, **options)
         counts = np.full((2, self.n_parts), -1)
-        for number, found in self.load(range(self.n_parts), lambda s: _lengths(split(s))):
+        for number, found in self.load(
+            range(self.n_parts), lambda s: _lengths(split(s))
+        ):
             counts[:, number] = found
         if (counts < 0).any():
             raise _changed(int(np.argmin(counts[0])))
@@ -272,8 +274,8 @@ class _CategoriesOfParts:
         for name in self.known:
             if name in self.numbers:
                 raise ValueError(
-                    f"the column {name!r} of X holds numbers in {self.numbers[name]} and "
-                    "categories in another; give it the same type in all parts"
+                    f"the column {name!r} of X holds numbers in {self.numbers[name]} "
+                    "and categories in another; give it the same type in all parts"
                 )
         return Categories(
             {
@@ -300,6 +302,6 @@ def _hashed(keys: list[Hashable]) -> np.ndarray:
 
 def _changed(number: int) -> ValueError:
     return ValueError(
-        f"part {number + 1} of y is not what it was when it was first read; y must give "
-        "the same panels each time"
+        f"part {number + 1} of y is not what it was when it was first read; y must "
+        "give the same panels each time"
     )

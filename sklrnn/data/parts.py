@@ -209,7 +209,9 @@ def open_parts(y: Any, X: Any = None) -> Parts | None:
 
 def _holds_parts(y: Any) -> bool:
     """Tell whether y is an iterable over panels or files, by its first item."""
-    if not isinstance(y, Iterable) or isinstance(y, (pd.DataFrame, pd.Series, np.ndarray)):
+    if not isinstance(y, Iterable) or isinstance(
+        y, (pd.DataFrame, pd.Series, np.ndarray)
+    ):
         return False
     item = next(iter(y), None)
     if isinstance(item, pd.DataFrame):
@@ -295,6 +297,7 @@ def read_panel(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def check_order(name: str, table: pd.DataFrame) -> None:
     """Raise a ValueError unless the rows of each series are in the order of time."""
+    assert isinstance(table.index, pd.MultiIndex)
     order = row_order(table)
     keys = pd.factorize(table.index.droplevel(-1))[0][order]
     times = table.index.get_level_values(-1)[order]
@@ -311,7 +314,8 @@ def _dates_to_timestamps(table: pd.DataFrame) -> tuple[pd.DataFrame, int | None]
     """Turn the first column of dates, if any, which pandas reads as objects."""
     for place, kind in enumerate(table.dtypes):
         column = table.iloc[:, place]
-        if kind == object and pd.api.types.infer_dtype(column, skipna=True) == "date":
+        of_objects = pd.api.types.is_object_dtype(kind)
+        if of_objects and pd.api.types.infer_dtype(column, skipna=True) == "date":
             return table.assign(**{str(column.name): pd.to_datetime(column)}), place
     return table, None
 

@@ -183,7 +183,7 @@ def exogenous_moments(
 def scale_exogenous(
     moments: Moments, standardize: bool, codes: Iterable[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return center and scale of exogenous columns, of which `codes` stay as they are."""
+    """Return center and scale of exogenous columns; `codes` stay as they are."""
     center, scale = moments.standardisation()
     if not standardize:
         center, scale = np.zeros_like(center), np.ones_like(scale)
