@@ -184,15 +184,20 @@ def _forecast_ahead(
             blocks.append(_known_future(fitted, one, given, end, offsets[i], n_steps))
         future = torch.from_numpy(np.concatenate(blocks))
     parts = run(fitted.net, torch.from_numpy(np.stack(past)), future, n_steps)
-    for row, i in enumerate(chosen):
-        place = places[id(offsets[i])]
-        at = offsets[i][place] - 1
+    for name, place in places.items():
+        rows = [row for row, i in enumerate(chosen) if id(offsets[i]) == name]
+        at = distinct[name][place] - 1
         for steps, found in parts:
             inside = (at >= steps.start) & (at < steps.stop)
-            if inside.any():
-                params = found.params[row, at[inside] - steps.start]
-                part = _in_units(series[i], Distribution(found.kind, params))
-                results[i].parts.append((place[inside], part))
+            if not inside.any():
+                continue
+            params = found.params[rows][:, at[inside] - steps.start]
+            # All series at once: one by one takes as long as the network.
+            alike = [series[chosen[row]] for row in rows]
+            whole = _in_units(alike, Distribution(found.kind, params))
+            for row, one in zip(rows, whole.params, strict=True):
+                part = place[inside], Distribution(found.kind, one)
+                results[chosen[row]].parts.append(part)
 
 
 def _forecast_in_sample(
@@ -204,8 +209,10 @@ def _forecast_in_sample(
 ) -> None:
     """Forecast steps up to the cutoff, each from the window that ends before it."""
     masked = fitted.net.module_.masked
+    distinct = {id(offset): offset for offset in offsets}
+    places = {name: np.flatnonzero(offset <= 0) for name, offset in distinct.items()}
     for i, one in enumerate(series):
-        place = np.flatnonzero(offsets[i] <= 0)
+        place = places[id(offsets[i])]
         if len(place) == 0:
             continue
         offset = offsets[i][place]
@@ -217,8 +224,8 @@ def _forecast_in_sample(
             block = _known_future(fitted, one, given, ends, offset, 1)
             future = torch.from_numpy(block)
         ((_, found),) = run(fitted.net, torch.from_numpy(past), future, 1)
-        found = Distribution(found.kind, found.params[:, 0])
-        results[i].parts.append((place, _in_units(one, found)))
+        whole = _in_units([one], Distribution(found.kind, found.params[None, :, 0]))
+        results[i].parts.append((place, Distribution(found.kind, whole.params[0])))
 
 
 def forecast_from(
@@ -246,14 +253,17 @@ def forecast_from(
         if fitted.exogenous:
             future = torch.from_numpy(_stored_future(one, part, offset))
         parts = run(fitted.net, torch.from_numpy(past), future, n_steps)
-        means = [_in_units(one, part).mean() for _, part in parts]
+        means = [_in_units([one], part).mean() for _, part in parts]
         found.append(np.concatenate(means, axis=1))
     return np.concatenate(found)
 
 
-def _in_units(one: GridSeries, found: Distribution) -> Distribution:
-    targets = slice(0, one.n_targets)
-    return found.scaled(one.scale[targets], one.center[targets])
+def _in_units(series: list[GridSeries], found: Distribution) -> Distribution:
+    """Return distributions of shape (n_series, n_times, n_targets) in units of y."""
+    targets = slice(0, series[0].n_targets)
+    scale = np.stack([one.scale[targets] for one in series])
+    center = np.stack([one.center[targets] for one in series])
+    return found.scaled(scale[:, None], center[:, None])
 
 
 def run(

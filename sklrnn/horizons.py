@@ -31,13 +31,17 @@ def plan(
     """
     cache: dict[Any, Any] = {}
     times, offsets = [], []
+    last = None
     for one in series:
-        start = one.cutoff, one.step
-        if start not in cache:
-            labels = _times(fh, one, cutoff)
-            cache[start] = labels, positions(labels, one.cutoff, one.step)
-        times.append(cache[start][0])
-        offsets.append(cache[start][1])
+        # Hashing a step takes longer than all else: mostly it is the last one.
+        if last is None or one.step is not last.step or one.cutoff != last.cutoff:
+            last, start = one, (one.cutoff, one.step)
+            if start not in cache:
+                labels = _times(fh, one, cutoff)
+                cache[start] = labels, positions(labels, one.cutoff, one.step)
+            found = cache[start]
+        times.append(found[0])
+        offsets.append(found[1])
     return times, offsets
 
 
@@ -94,8 +98,17 @@ def _times(fh: Any, one: GridSeries, cutoff: pd.Index) -> pd.Index:
 def _panel_index(
     series: list[GridSeries], times: list[pd.Index], names: Any
 ) -> pd.MultiIndex:
-    counts = [len(labels) for labels in times]
     keys = [one.key if isinstance(one.key, tuple) else (one.key,) for one in series]
-    levels = [np.repeat(np.asarray(level), counts) for level in zip(*keys, strict=True)]
-    when = times[0].append(times[1:]) if len(times) > 1 else times[0]
-    return pd.MultiIndex.from_arrays([*levels, when], names=names)
+    names_of = pd.MultiIndex.from_arrays(
+        [np.asarray(level) for level in zip(*keys, strict=True)]
+    )
+    counts = [len(labels) for labels in times]
+    if all(labels is times[0] for labels in times):
+        when = pd.MultiIndex.from_arrays([times[0]])
+        at = np.tile(when.codes[0], len(times))
+    else:
+        when = pd.MultiIndex.from_arrays([times[0].append(times[1:])])
+        at = when.codes[0]
+    levels: Any = [*names_of.levels, when.levels[0]]
+    codes: Any = [*(np.repeat(one, counts) for one in names_of.codes), at]
+    return pd.MultiIndex(levels, codes, names=names, verify_integrity=False)
