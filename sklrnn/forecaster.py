@@ -69,8 +69,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         Further arguments of the fusion.
     window_length : int or None, default=None
         Number of past steps that a forecast reads. None: two seasons where the index
-        tells the season (24 for months, 48 for hours), else twice the horizon and at
-        least 24; in either case at most a third of the series.
+        tells the season (24 for months, 48 for hours), or the horizon if it is longer;
+        else twice the horizon and at least 24; in any case at most a third of the
+        series.
     horizon : int or None, default=None
         Number of steps that the network forecasts at once, and the number of steps
         ahead that intervals are calibrated for. None: as far as the `fh` given in
@@ -89,10 +90,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         "window" goes on to do so with each window's own (Kim et al. 2022), "last" to
         subtract the window's last value; both undo it on the forecast. None takes the
         values as they are.
-    segment_length : int, default=1
+    segment_length : int or None, default=None
         Number of steps that the recurrence reads at once (Lin et al. 2023): a linear
         layer makes one vector of them. Long windows become short sequences: 720 hours
-        are 15 segments of 48.
+        are 15 segments of 48. None: 1 for windows of up to 192 steps; for longer ones
+        a season, where the index tells one of 4 to 48 steps, else 24. It stays 1 with
+        cells and directions that need every step, and with `bptt_steps`.
     channels : {"joint", "independent"}, default="joint"
         "joint" reads all columns of y together. "independent" reads every column as a
         series of its own with the same weights (and the exogenous columns with each).
@@ -204,7 +207,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         refit is ``net_.history``.
     teacher_history_ : skorch.history.History or None
         The same of the backward network with ``direction="decoupled"``.
-    window_length_, horizon_, batch_size_, max_epochs_ : int
+    window_length_, horizon_, segment_length_, batch_size_, max_epochs_ : int
         The values in use where the parameter was None.
     seed_ : int
         The seed in use.
@@ -318,7 +321,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         past_only=None,
         strategy="direct",
         normalize="window",
-        segment_length=1,
+        segment_length=None,
         channels="joint",
         channel_embedding=False,
         decoder="linear",
@@ -574,6 +577,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         *earlier, self.history_ = fitted.histories.values()
         self.teacher_history_ = earlier[0] if earlier else None
         self.window_length_, self.horizon_ = fitted.window_length, fitted.horizon
+        self.segment_length_ = fitted.segment_length
         self.batch_size_, self.max_epochs_ = fitted.batch_size, fitted.max_epochs
         return self
 

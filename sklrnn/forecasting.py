@@ -42,6 +42,8 @@ class FittedNetwork(NamedTuple):
         Number of past steps that a forecast reads.
     horizon : int
         Number of steps ahead that `calibration` is for.
+    segment_length : int
+        Number of steps that the recurrence reads at once.
     batch_size, max_epochs : int
     epoch_size : int or None
         Number of windows in an epoch; None for all.
@@ -61,6 +63,7 @@ class FittedNetwork(NamedTuple):
     histories: dict[str | None, Any]
     window_length: int
     horizon: int
+    segment_length: int
     batch_size: int
     max_epochs: int
     epoch_size: int | None

@@ -44,9 +44,11 @@ NORMALIZATIONS = ("standard", "window", "last", None)
 CHANNELS = ("joint", "independent")
 DISTRIBUTIONS = ("point", *LIKELIHOODS)
 LOSSES = {"mse": MaskedMSE, "mae": MaskedMAE, "huber": MaskedHuber}
+CHOSEN = ("window_length", "horizon", "segment_length")
+"""Parameters of the shape that are chosen where they are None."""
+
 SHAPE_PARAMS = (
     "normalize",
-    "segment_length",
     "channels",
     "channel_embedding",
     "decoder",
@@ -54,6 +56,8 @@ SHAPE_PARAMS = (
 )
 """Parameters of the forecaster that its network takes as they are."""
 
+_LONGEST_BY_STEPS = 192
+_SEGMENT = 24
 _CALIBRATION_WINDOWS = 4000
 _CALIBRATION_VALUES = 4_000_000
 _VALIDATION_WINDOWS = 2000
@@ -107,11 +111,11 @@ def learn(
     else:
         known, split, gaps = series, partial(split_windows, series), has_gaps(series)
     if start is None:
-        window_length, horizon = _choose_shape(params, known, steps_ahead)
-        masked = gaps
+        chosen, masked = _choose_shape(params, known, steps_ahead), gaps
     else:
-        window_length, horizon = start.window_length, start.horizon
+        chosen = tuple(getattr(start, name) for name in CHOSEN)
         masked = start.net.module_.masked
+    window_length, horizon, segment_length = chosen
     sizes = categories.sizes(exogenous)
     if sizes and masked and takes(registry.find_cell(params.cell), "masked"):
         raise ValueError(
@@ -145,6 +149,7 @@ def learn(
             "masked": masked,
             "window_length": window_length,
             "horizon": n_out,
+            "segment_length": segment_length,
             **{name: getattr(params, name) for name in SHAPE_PARAMS},
         }
         module: type[nn.Module] = ForecastNetwork
@@ -194,6 +199,7 @@ def learn(
         histories=histories,
         window_length=window_length,
         horizon=horizon,
+        segment_length=segment_length,
         batch_size=batch_size,
         max_epochs=max_epochs,
         epoch_size=epoch_size,
@@ -257,7 +263,6 @@ def check_forecast_params(params: Any) -> None:
             "normalize must be 'window', 'last' or None with distribution="
             "'negative_binomial', which is one of counts; got 'standard'"
         )
-    check_integer("segment_length", params.segment_length, low=1)
     check_integer("n_members", params.n_members, low=1)
     for name in ("channel_embedding", "calibrate"):
         value = getattr(params, name)
@@ -268,11 +273,17 @@ def check_forecast_params(params: Any) -> None:
             "channel_embedding tells channels='independent' which column it reads; "
             "leave it out with channels='joint'"
         )
-    if params.segment_length > 1:
-        _check_segments(params)
+    if params.segment_length is not None:
+        check_integer("segment_length", params.segment_length, low=1)
+        obstacle = _obstacle_to_segments(params)
+        if params.segment_length > 1 and obstacle:
+            raise ValueError(
+                f"segment_length must be 1 with {obstacle}; got {params.segment_length}"
+            )
 
 
-def _check_segments(params: Any) -> None:
+def _obstacle_to_segments(params: Any) -> str:
+    """Return what needs single steps, and why; "" if nothing does."""
     cell = registry.find_cell(params.cell)
     reads = {
         "masked": "reads how long ago every value was seen",
@@ -280,15 +291,10 @@ def _check_segments(params: Any) -> None:
     }
     for name, why in reads.items():
         if takes(cell, name):
-            raise ValueError(
-                f"segment_length must be 1 with the cell {cell.__name__}, which {why}; "
-                f"got {params.segment_length}"
-            )
+            return f"the cell {cell.__name__}, which {why}"
     if params.direction == "decoupled":
-        raise ValueError(
-            "segment_length must be 1 with direction='decoupled', whose two networks "
-            f"are matched step by step; got {params.segment_length}"
-        )
+        return "direction='decoupled', whose two networks are matched step by step"
+    return ""
 
 
 def read_past_only(
@@ -327,11 +333,8 @@ def check_start(
     ValueError
         Naming what does not fit.
     """
-    for name, before in (
-        ("window_length", start.window_length),
-        ("horizon", start.horizon),
-    ):
-        value = getattr(params, name)
+    for name in CHOSEN:
+        value, before = getattr(params, name), getattr(start, name)
         if value is not None and value != before:
             raise ValueError(
                 f"{name} is {value}, but the network to go on from was trained with "
@@ -389,8 +392,8 @@ def _architecture(params: Any) -> dict[str, Any]:
 
 def _choose_shape(
     params: Any, series: list[GridSeries], steps_ahead: int
-) -> tuple[int, int]:
-    """Return the window length and the horizon of a new network."""
+) -> tuple[int, ...]:
+    """Return what a new network has of `CHOSEN`."""
     longest = max(one.end for one in series)
     season = season_length(series[0].step)
     horizon = params.horizon
@@ -398,9 +401,16 @@ def _choose_shape(
         horizon = min(steps_ahead or season or 12, max(longest // 2, 1))
     window_length = params.window_length
     if window_length is None:
-        wanted = 2 * season if season else max(2 * horizon, 24)
+        wanted = max(2 * season, horizon) if season else max(2 * horizon, 24)
         window_length = min(wanted, max(longest // 3, 1))
-    return window_length, horizon
+    segment_length = params.segment_length
+    if segment_length is None:
+        by_steps = window_length <= _LONGEST_BY_STEPS or params.bptt_steps is not None
+        fits = season is not None and 4 <= season <= 2 * _SEGMENT
+        segment_length = season if fits else _SEGMENT
+        if by_steps or _obstacle_to_segments(params):
+            segment_length = 1
+    return window_length, horizon, int(segment_length)
 
 
 def _train(

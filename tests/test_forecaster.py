@@ -789,6 +789,32 @@ def test_channels_and_their_embedding_change_the_forecast():
     assert not np.allclose(independent, told_apart, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("params", "segment_length"),
+    [
+        ({}, 24),
+        ({"segment_length": 12}, 12),
+        ({"segment_length": 1}, 1),
+        ({"window_length": 192}, 1),
+        ({"cell": "grud"}, 1),
+        ({"direction": "decoupled"}, 1),
+        ({"bptt_steps": 50}, 1),
+    ],
+)
+def test_long_windows_are_read_in_segments(params, segment_length):
+    hours = pd.date_range("2026-01-01", periods=900, freq="h")
+    y = pd.Series(np.sin(np.arange(900) / 24 * 2 * np.pi), hours)
+    params = {"hidden_size": 2, "max_epochs": 1, "refit": False, **params}
+    forecaster = RNNForecaster(**params).fit(y, fh=range(1, 251))
+    assert forecaster.window_length_ == params.get("window_length", 250)
+    assert forecaster.horizon_ == 250
+    assert forecaster.segment_length_ == segment_length
+    assert (forecaster.net_.module_.segments is None) == (segment_length == 1)
+    numbered = RNNForecaster(**params).fit(y.reset_index(drop=True), fh=range(1, 251))
+    assert numbered.window_length_ == params.get("window_length", 300)
+    assert numbered.segment_length_ == segment_length
+
+
 @pytest.mark.parametrize("decoder", ["linear", "parallel", "recurrent"])
 @pytest.mark.parametrize("segment_length", [1, 5])
 def test_independent_columns_do_not_touch_one_another(decoder, segment_length):
