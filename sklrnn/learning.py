@@ -189,10 +189,11 @@ def learn(
         if params.patience is not None:
             phases = {name: best_epoch(rows) for name, rows in histories.items()}
         net = new_net()
-        again = {"like": train_set} if isinstance(train_set, WindowSet) else {}
+        again = {}
+        if isinstance(train_set, WindowSet):
+            again["like"] = train_set.emptied()
         train_set = valid_set = None
         train_set, _ = windows(n_out, None, **again)
-        del again
         _train(net, train_set, None, phases, **training)
     return FittedNetwork(
         net=net,

@@ -20,7 +20,7 @@ class WindowSet:
         All series one after the other, each behind rows of padding.
     starts : ndarray of shape (n_windows,), int32 or, of very many rows, int64
         First row of each window's past.
-    n_valid : ndarray of shape (n_windows,), int32
+    n_valid : ndarray of shape (n_windows,), int16 or, of very long horizons, int32
         How many steps of each window's future may be scored.
     observed : ndarray of shape (n_rows, n_targets), bool, or None
         Which targets may be scored, where the rows themselves do not tell: gaps that
@@ -34,6 +34,12 @@ class WindowSet:
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def emptied(self) -> WindowSet:
+        """Return the rows without any window."""
+        starts = np.empty(0, dtype=self.starts.dtype)
+        n_valid = np.empty(0, dtype=self.n_valid.dtype)
+        return WindowSet(self.flat, starts, n_valid, self.observed)
 
     def thinned(self, n_windows: int) -> WindowSet:
         """Return at most `n_windows` of the windows, evenly spaced."""
@@ -165,7 +171,9 @@ def split_windows(
     else:
         flat, firsts = stack_series(series, window_length, horizon, masked)
         observed = _observed(series, firsts, len(flat)) if not masked else None
+    # There can be as many windows as rows.
     small = np.int32 if len(flat) < 2**31 else np.int64
+    smaller = np.int16 if horizon < 2**15 else np.int32
     starts: dict[str, list[np.ndarray]] = {"train": [], "valid": []}
     n_valid: dict[str, list[np.ndarray]] = {"train": [], "valid": []}
     for one, first in zip(series, firsts, strict=True):
@@ -180,7 +188,7 @@ def split_windows(
             begins = last_seen + first - window_length + 1
             starts[name].append(begins.astype(small))
             scored = np.minimum(high - 1 - last_seen, horizon)
-            n_valid[name].append(scored.astype(np.int32))
+            n_valid[name].append(scored.astype(smaller))
     sets = {
         name: WindowSet(
             flat,
