@@ -967,8 +967,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             },
             {
                 **quick,
-                "cell": "elman",
-                "cell_params": {"nonlinearity": "relu"},
+                "cell": "jordan",
                 "strategy": "recursive",
                 "normalize": "standard",
                 "decoder": "recurrent",
@@ -980,6 +979,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             {
                 **quick,
                 "cell": "grud",
+                "direction": "decoupled",
+                "fusion": "recurrent",
+                "matching_schedule": "rise",
+                "distribution": "student_t",
                 "num_layers": 2,
                 "dropout": 0.2,
                 "horizon": 2,
@@ -998,14 +1001,6 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 "decoder": "parallel",
                 "n_members": 2,
                 "loss": "huber",
-            },
-            {
-                **quick,
-                "cell": "jordan",
-                "direction": "decoupled",
-                "distribution": "student_t",
-                "fusion": "recurrent",
-                "matching_schedule": "rise",
             },
         ]
 
