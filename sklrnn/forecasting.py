@@ -187,8 +187,11 @@ def _forecast_ahead(
             blocks.append(_known_future(fitted, one, given, end, offsets[i], n_steps))
         future = torch.from_numpy(np.concatenate(blocks))
     parts = run(fitted.net, torch.from_numpy(np.stack(past)), future, n_steps)
-    for name, place in places.items():
-        rows = [row for row, i in enumerate(chosen) if id(offsets[i]) == name]
+    alike: dict[int, list[int]] = {}
+    for row, i in enumerate(chosen):
+        alike.setdefault(id(offsets[i]), []).append(row)
+    for name, rows in alike.items():
+        place = places[name]
         at = distinct[name][place] - 1
         for steps, found in parts:
             inside = (at >= steps.start) & (at < steps.stop)
@@ -196,8 +199,8 @@ def _forecast_ahead(
                 continue
             params = found.params[rows][:, at[inside] - steps.start]
             # All series at once: one by one takes as long as the network.
-            alike = [series[chosen[row]] for row in rows]
-            whole = _in_units(alike, Distribution(found.kind, params))
+            owners = [series[chosen[row]] for row in rows]
+            whole = _in_units(owners, Distribution(found.kind, params))
             for row, one in zip(rows, whole.params, strict=True):
                 part = place[inside], Distribution(found.kind, one)
                 results[chosen[row]].parts.append(part)

@@ -1,4 +1,4 @@
-"""Training speed and memory beside hand-written PyTorch loops and other libraries.
+"""Training speed and memory beside hand-written PyTorch loops.
 
     python examples/benchmarks/training.py
     python examples/benchmarks/training.py --only panel --rounds 1
@@ -11,8 +11,7 @@ a training takes besides its steps.
 
 "DataLoader" is the loop that most people write, over a TensorDataset of all windows.
 "by index" is the fastest that plain PyTorch offers: whole batches gathered by index
-from a view of the series. Other libraries take part where they are installed; darts
-and neuralforecast put their own layers behind the recurrent one.
+from a view of the series.
 
 Memory is measured in processes of its own, as peak resident memory above what a process
 holds after ``import torch``.
@@ -23,8 +22,6 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
-import importlib.util
-import logging
 import statistics
 import subprocess
 import sys
@@ -181,74 +178,10 @@ def StopAfter(n_epochs):
     return Stop()
 
 
-def quiet_trainer():
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    return {
-        "accelerator": "cpu",
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "enable_checkpointing": False,
-        "logger": False,
-        "gradient_clip_val": 1.0,
-    }
-
-
-def darts(values, setting, size, n_epochs):
-    from darts import TimeSeries
-    from darts.models import BlockRNNModel
-
-    series = [TimeSeries.from_values(one.astype(np.float32)) for one in values]
-    model = BlockRNNModel(
-        setting.window,
-        setting.horizon,
-        model=setting.cell.upper(),
-        hidden_dim=HIDDEN,
-        n_rnn_layers=1,
-        batch_size=setting.batch,
-        n_epochs=n_epochs,
-        optimizer_cls=torch.optim.AdamW,
-        optimizer_kwargs={"lr": LR},
-        random_state=0,
-        pl_trainer_kwargs={
-            **quiet_trainer(),
-            "limit_train_batches": -(-size // setting.batch),
-        },
-    )
-    model.fit(series)
-
-
-def neuralforecast(values, setting, size, n_epochs):
-    from neuralforecast import NeuralForecast
-    from neuralforecast.models import GRU, LSTM
-
-    table = long_form(values).melt(["id", "time"], value_name="y")
-    table["unique_id"] = table["id"] + table["variable"]
-    model = {"lstm": LSTM, "gru": GRU}[setting.cell](
-        h=setting.horizon,
-        input_size=setting.window,
-        encoder_n_layers=1,
-        encoder_hidden_size=HIDDEN,
-        decoder_hidden_size=HIDDEN,
-        decoder_layers=1,
-        recurrent=False,
-        max_steps=n_epochs * -(-size // setting.batch),
-        learning_rate=LR,
-        batch_size=min(setting.series * setting.channels, 32),
-        windows_batch_size=setting.batch * setting.channels,
-        random_seed=0,
-        **quiet_trainer(),
-    )
-    frame = table[["unique_id", "time", "y"]].rename(columns={"time": "ds"})
-    NeuralForecast([model], freq="h").fit(frame)
-
-
 CONTENDERS = {
     "DataLoader": dataloader,
     "by index": by_index,
     "sklrnn": sklrnn,
-    "darts": darts,
-    "neuralforecast": neuralforecast,
 }
 
 
@@ -265,15 +198,15 @@ def cost(contender, values, setting):
     return a_step, max(seconds[0] - steps[0] * a_step, 0.0)
 
 
-def compare(name, contenders, rounds):
+def compare(name, rounds):
     setting = SETTINGS[name]
     values = make_series(setting)
     tiny = setting._replace(series=2, rows=200, steps=(1, 2))
-    found = {label: [] for label in contenders}
-    for label in contenders:  # imports, compilation
+    found = {label: [] for label in CONTENDERS}
+    for label in CONTENDERS:  # imports, compilation
         cost(CONTENDERS[label], make_series(tiny), tiny)
     for _ in range(rounds):
-        for label in contenders:
+        for label in CONTENDERS:
             found[label].append(cost(CONTENDERS[label], values, setting))
     base = statistics.median(step for step, _ in found["DataLoader"])
     for label, costs in found.items():
@@ -324,11 +257,6 @@ print(loaded - before, memory("VmHWM") - loaded)
 
 
 def main():
-    installed = [
-        name
-        for name in CONTENDERS
-        if name in ("DataLoader", "by index") or importlib.util.find_spec(name)
-    ]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=SETTINGS, default=list(SETTINGS))
@@ -339,7 +267,7 @@ def main():
     print("CPU time of training, 64 units, one thread; ratios to the DataLoader's loop")
     print(f"{'data':10s} {'':15s} {'ms a step':>11s}  ratio   from     to   set-up s")
     for name in options.only:
-        compare(name, installed, options.rounds)
+        compare(name, options.rounds)
     if options.no_memory:
         return
     print(

@@ -17,8 +17,6 @@ _REMEDY = (
     "give a list, a folder of Parquet files, an object that can be iterated again, or "
     "a callable that returns a new iterator each time"
 )
-
-
 _END = object()
 
 
