@@ -380,8 +380,8 @@ def _add_forecast_network(command: argparse.ArgumentParser) -> None:
         command,
         cell="lstm",
         direction="forward",
-        window="past steps that a forecast reads (default: two seasons, else twice the "
-        "horizon and at least 24)",
+        window="past steps that a forecast reads (default: two seasons or, if longer, "
+        "the horizon; without a season twice the horizon, at least 24)",
     )
     group.add_argument(
         "--strategy",

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from scipy.stats import norm
 
-_SMALLEST_LEVEL = 1e-6
+_SMALLEST_LEVEL = 1e-4  # beyond which tails of predicted distributions tell nothing
+_LEAST_KEPT = 100  # residuals, where there were fewer to begin with
+# How tracked levels move, in normal quantiles: per time step, per update, in all.
+_GAIN, _MOST_GAIN, _MOST_SHIFT = 0.05, 1.0, 1.0
+_TRACKED = np.r_[0.001, 0.005, 0.01, 0.025, np.arange(1, 20) / 20]
+_TRACKED = np.r_[_TRACKED, 0.975, 0.99, 0.995, 0.999]
 
 
 class ResidualQuantiles:
@@ -21,6 +28,7 @@ class ResidualQuantiles:
     ----------
     residuals : ndarray of shape (n_windows, n_steps, n_targets)
         Observation less forecast, NaN where there was none, in any units.
+        In the order of time, as far as there is one.
     grows : bool, default=True
         Whether steps without residuals grow with the square root of the step.
 
@@ -28,16 +36,75 @@ class ResidualQuantiles:
     ----------
     J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani and L. Wasserman,
     "Distribution-free predictive inference for regression", JASA 113 (523), 2018.
+    C. Xu and Y. Xie, "Conformal prediction interval for dynamic time-series", ICML
+    2021. I. Gibbs and E. Candes, "Adaptive conformal inference under distribution
+    shift", NeurIPS 2021.
     """
 
     def __init__(self, residuals: np.ndarray, grows: bool = True) -> None:
         self.grows = grows
-        self.residuals = np.sort(residuals, axis=0).astype(np.float32)
+        self.n_kept = max(len(residuals), _LEAST_KEPT)
+        self.shifts = np.zeros((residuals.shape[2], len(_TRACKED)))
+        self._keep(residuals.astype(np.float32))
+
+    def _keep(self, residuals: np.ndarray) -> None:
+        self.recent = residuals
+        self.residuals = np.sort(residuals, axis=0)
         self.counts = (~np.isnan(residuals)).sum(axis=0)
         known = self.counts > 0
         # The last step with residuals, at or before each step; 0 if there is none.
         steps = np.where(known, np.arange(len(known))[:, None], 0)
         self.source = np.maximum.accumulate(steps, axis=0)
+
+    def updated(self, residuals: np.ndarray, n_new: int) -> ResidualQuantiles:
+        """Return the distribution after newer residuals were seen.
+
+        They take the place of the oldest ones (Xu and Xie 2021), and where another
+        share of them than alpha lies below the quantile alpha, that is taken at a level
+        moved against it from now on (Gibbs and Candes 2021): by 0.05 per time step in
+        units of normal quantiles, by 1 at most per call and 1 at most in all.
+
+        Parameters
+        ----------
+        residuals : ndarray of shape (n_windows, n_steps, n_targets)
+            NaN where nothing new was observed.
+        n_new : int
+            Number of time steps that passed since the last ones.
+        """
+        known = ~np.isnan(residuals)
+        counts = known.sum(axis=(0, 1))
+        found = self.quantiles(np.arange(1, residuals.shape[1] + 1), _TRACKED)
+        below = np.stack(
+            [
+                (known & (residuals <= found[..., level])).sum(axis=(0, 1))
+                for level in range(len(_TRACKED))
+            ],
+            axis=-1,
+        )
+        excess = _TRACKED - below / np.maximum(counts, 1)[:, None]
+        excess[counts == 0] = 0.0
+        gain = min(_GAIN * n_new, _MOST_GAIN)
+        later = copy.copy(self)
+        moved = self.shifts + gain * excess
+        later.shifts = np.clip(moved, -_MOST_SHIFT, _MOST_SHIFT)
+        everything = np.concatenate([self.recent, residuals.astype(np.float32)])
+        seen = ~np.isnan(everything)
+        age = seen[::-1].cumsum(axis=0)[::-1]
+        everything[age > self.n_kept] = np.nan
+        later._keep(everything[~np.isnan(everything).all(axis=(1, 2))])
+        return later
+
+    def _levels(self, alpha: np.ndarray) -> np.ndarray:
+        """Return the levels to take quantiles at, (n_targets, n_levels)."""
+        if not self.shifts.any():
+            return np.broadcast_to(alpha, (len(self.shifts), len(alpha)))
+        z, wanted = norm.ppf(_TRACKED), norm.ppf(alpha)
+        inner = np.clip(wanted, z[0], z[-1])
+        # In order again, if shifts made levels pass each other.
+        moved = np.sort(z + self.shifts, axis=-1)
+        moved = np.stack([np.interp(inner, z, one) for one in moved])
+        levels = norm.cdf(moved + wanted - inner)
+        return np.clip(levels, _SMALLEST_LEVEL, 1 - _SMALLEST_LEVEL)
 
     def quantiles(self, steps: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         """Return the quantiles of the error.
@@ -54,7 +121,7 @@ class ResidualQuantiles:
         ndarray of shape (n_steps, n_targets, n_levels)
         """
         sample, n, growth = self._at(steps)
-        n = n[..., None]
+        n, alpha = n[..., None], self._levels(alpha)
         rank = np.clip(alpha * (n + 1), 1, np.maximum(n, 1)) - 1
         low = np.floor(rank).astype(np.int64)
         high = np.minimum(low + 1, np.maximum(n - 1, 0))
@@ -70,9 +137,21 @@ class ResidualQuantiles:
         return np.where(n < 3, spread, tails) * growth[..., None]
 
     def variance(self, steps: np.ndarray) -> np.ndarray:
-        """Return the mean squared error, (n_steps, n_targets)."""
+        """Return the mean squared error, (n_steps, n_targets).
+
+        Where levels have moved it grows, or shrinks, as the quantiles do.
+        """
         sample, n, growth = self._at(steps)
-        return self._mean_square(sample, n[..., None])[..., 0] * growth**2
+        found = self._mean_square(sample, n[..., None])[..., 0] * growth**2
+        if self.shifts.any():
+            still = copy.copy(self)
+            still.shifts = np.zeros_like(self.shifts)
+            wide, usual = (
+                np.square(one.quantiles(steps, _TRACKED)).mean(axis=-1)
+                for one in (self, still)
+            )
+            found = found * np.where(usual > 0, wide, 1) / np.where(usual > 0, usual, 1)
+        return found
 
     def _at(self, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sorted residuals (n_steps, n_targets, n), their number and the growth."""
@@ -115,8 +194,13 @@ class LevelQuantiles:
     """
 
     def __init__(self, levels: np.ndarray) -> None:
-        within = np.clip(levels, _SMALLEST_LEVEL, 1 - _SMALLEST_LEVEL)
-        self.z = ResidualQuantiles(norm.ppf(within), grows=False)
+        self.z = ResidualQuantiles(_normal(levels), grows=False)
+
+    def updated(self, levels: np.ndarray, n_new: int) -> LevelQuantiles:
+        """Do as `ResidualQuantiles.updated`."""
+        later = copy.copy(self)
+        later.z = self.z.updated(_normal(levels), n_new)
+        return later
 
     def levels(self, steps: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         """Return the levels to take quantiles at.
@@ -134,3 +218,7 @@ class LevelQuantiles:
         """
         found = norm.cdf(self.z.quantiles(steps, alpha))
         return np.clip(found, _SMALLEST_LEVEL, 1 - _SMALLEST_LEVEL)
+
+
+def _normal(levels: np.ndarray) -> np.ndarray:
+    return norm.ppf(np.clip(levels, _SMALLEST_LEVEL, 1 - _SMALLEST_LEVEL))

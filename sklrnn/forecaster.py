@@ -18,7 +18,7 @@ from sklrnn.data.parts import Parts, open_parts
 from sklrnn.data.tables import iterate_series, read_series, to_float
 from sklrnn.data.timegrid import infer_step, positions
 from sklrnn.distributions import EVEN_LEVELS, skpro_form
-from sklrnn.forecasting import Forecast, forecast, forecast_from
+from sklrnn.forecasting import Forecast, forecast, forecast_from, recalibrate
 from sklrnn.horizons import newest_time, plan, steps_ahead, to_frame, with_freq
 from sklrnn.learning import (
     check_forecast_params,
@@ -129,10 +129,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         (of which `predict` gives the median), by the pinball loss.
     calibrate : bool, default=True
         Whether intervals and distributions are corrected by what was seen on the
-        validation part, per step ahead. With "point" they are the residuals' own, or
-        normal distributions with their variance if False. Of the others it corrects the
-        levels of the quantiles (Chernozhukov et al. 2021); if False they are as
-        predicted.
+        validation part, and since in `update`, per step ahead. With "point" they are
+        the residuals' own, or normal distributions with their variance if False. Of the
+        others it corrects the levels of the quantiles (Chernozhukov et al. 2021); if
+        False they are as predicted.
     loss : {"mse", "mae", "huber"}, default="mse"
         What is minimised over the observed entries, in standardised units: the mean
         squared error, the mean absolute error, or Huber's loss, which counts errors
@@ -233,7 +233,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     Intervals, quantiles, variances and distributions of point forecasts come from the
     residuals on the validation part, per step ahead (split-conformal; see
     `sklrnn.calibration.ResidualQuantiles`). In-sample steps take those of one step
-    ahead. Residuals of panels are pooled over the series in standardised units.
+    ahead. Residuals of panels are pooled over the series in standardised units. Those
+    of rows that `update` brings take the place of the oldest (Xu and Xie 2021), and
+    levels move against the share of new values that quantiles missed (Gibbs and Candes
+    2021).
 
     Predicted distributions are those of the network up to its horizon. Beyond it (and,
     with ``strategy="recursive"``, from the second step on) 200 paths are drawn and fed
@@ -254,7 +257,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     forecasting", 2023. D. Salinas, V. Flunkert, J. Gasthaus and T. Januschowski,
     "DeepAR: probabilistic forecasting with autoregressive recurrent networks",
     International Journal of Forecasting 36 (3), 2020. V. Chernozhukov, K. Wuthrich and
-    Y. Zhu, "Distributional conformal prediction", PNAS 118 (48), 2021.
+    Y. Zhu, "Distributional conformal prediction", PNAS 118 (48), 2021. C. Xu and
+    Y. Xie, "Conformal prediction interval for dynamic time-series", ICML 2021.
+    I. Gibbs and E. Candes, "Adaptive conformal inference under distribution shift",
+    NeurIPS 2021.
 
     Examples
     --------
@@ -485,6 +491,11 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         Returns
         -------
         self : RNNForecaster
+
+        Notes
+        -----
+        With ``calibrate=True`` the new rows are first forecast from what was known
+        before each, and intervals are corrected by what these forecasts missed.
         """
         self.check_is_fitted()
         before = self._cutoff, self._y_metadata, dict(self._converter_store_y)
@@ -747,11 +758,15 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             new.key = key
             new_series.append(new)
         # Everything has been checked: from here on nothing fails half way.
-        self._series += new_series
+        n_new = []
         for one, frame, values, x, x_values in rows:
-            one.write_targets(frame.index, values)
+            n_new.append(one.write_targets(frame.index, values))
             if x is not None:
                 one.write(x.index, x_values, one.n_targets)
+        if self.calibrate:
+            grown = [row[0] for row in rows]
+            self._fitted = recalibrate(self._fitted, grown, n_new)
+        self._series += new_series
         if update_params:
             learn_on(self, self._fitted, self._series, self.update_epochs)
         return self

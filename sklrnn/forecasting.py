@@ -14,6 +14,7 @@ from sklrnn.batches import WindowDataset, evaluation_batch
 from sklrnn.calibration import LevelQuantiles, ResidualQuantiles
 from sklrnn.data.categories import Categories
 from sklrnn.data.gaps import fill_forward, last_observed
+from sklrnn.data.parted import PartedWindows
 from sklrnn.data.tables import GridSeries, to_float
 from sklrnn.data.timegrid import positions
 from sklrnn.data.windows import WindowSet, cut_windows, last_window
@@ -26,7 +27,9 @@ PATHS = 200
 """Number of paths drawn where distributions are fed back."""
 
 _PATHS_AT_ONCE = 20_000
-_CALIBRATION_PATHS = 300  # windows
+_CALIBRATION_WINDOWS = 4000
+_CALIBRATION_VALUES = 4_000_000
+_CALIBRATION_PATHS = 300  # windows, where paths are drawn
 _CUTOFFS = 1024  # whose windows are copied at once
 
 
@@ -339,17 +342,19 @@ def _sample_paths(
 
 
 def calibrate(
-    net: SequenceNet, windows: WindowSet, *, window_length: int, horizon: int
+    net: SequenceNet,
+    windows: WindowSet | PartedWindows,
+    *,
+    window_length: int,
+    horizon: int,
 ) -> ResidualQuantiles | LevelQuantiles:
     """Collect what a network's forecasts miss on windows, step by step.
 
     Of distributions, the levels at which the true values stood.
     """
     module: Any = net.module_
-    if module.likelihood is not None and horizon > module.horizon:
-        windows = windows.thinned(_CALIBRATION_PATHS)
     dataset = WindowDataset(
-        windows,
+        windows.thinned(_calibration_windows(module, horizon)),
         window_length=window_length,
         horizon=horizon,
         n_targets=module.n_targets,
@@ -358,18 +363,74 @@ def calibrate(
     )
     inputs, (target, mask) = dataset.gather(torch.arange(len(dataset)))
     true = target.numpy()
-    parts = run(net, inputs["past"], inputs.get("future"), horizon)
-    if module.likelihood is None:
-        found = true - parts[0][1].mean()
-    else:
-        found = np.concatenate(
-            [part.level(true[:, steps]) for steps, part in parts], axis=1
-        )
     if mask is not None:
-        found = np.where(mask.numpy(), found, np.nan)
+        true = np.where(mask.numpy(), true, np.nan)
+    found = _errors(net, inputs["past"], inputs.get("future"), true)
     if module.likelihood is None:
         return ResidualQuantiles(found)
     return LevelQuantiles(found)
+
+
+def recalibrate(
+    fitted: FittedNetwork, series: list[GridSeries], n_new: list[int]
+) -> FittedNetwork:
+    """Let the calibration see by how much forecasts missed what is new of series.
+
+    Parameters
+    ----------
+    fitted : FittedNetwork
+    series : list of GridSeries
+    n_new : list of int
+        Number of steps at the end of each that are new.
+    """
+    calibration, horizon = fitted.calibration, fitted.horizon
+    grown = [(one, n) for one, n in zip(series, n_new, strict=True) if n > 0]
+    if calibration is None or not grown:
+        return fitted
+    module: Any = fitted.net.module_
+    n_windows = sum(n + horizon - 1 for _, n in grown)
+    every = -(-n_windows // _calibration_windows(module, horizon))
+    past, future, true = [], [], []
+    for i, (one, n) in enumerate(grown):
+        # Each forecast reaches into what is new, and rests on what was known by then.
+        before = one.end - n
+        first = max(before - horizon + 1, min(before, fitted.window_length))
+        ends = np.arange(one.end - 1 - i % every, first - 1, -every)[::-1]
+        if not len(ends):
+            continue
+        rows = ends[:, None] + np.arange(horizon)
+        inside = (rows >= before) & (rows < one.end)
+        values = one.values[np.where(inside, rows, 0), : one.n_targets]
+        true.append(np.where(inside[..., None], values, np.nan))
+        past.append(cut_windows(one, ends, fitted.window_length, module.masked))
+        if fitted.exogenous:
+            future.append(_stored_future(one, ends, np.arange(1, horizon + 1)))
+    found = _errors(
+        fitted.net,
+        torch.from_numpy(np.concatenate(past)),
+        torch.from_numpy(np.concatenate(future)) if future else None,
+        np.concatenate(true),
+    )
+    return fitted._replace(calibration=calibration.updated(found, max(n_new)))
+
+
+def _calibration_windows(module: Any, horizon: int) -> int:
+    """Return the largest number of windows to calibrate by."""
+    if module.likelihood is not None and horizon > module.horizon:
+        return _CALIBRATION_PATHS
+    affordable = _CALIBRATION_VALUES // (horizon * module.n_targets)
+    return min(_CALIBRATION_WINDOWS, max(affordable, 100))
+
+
+def _errors(
+    net: SequenceNet, past: Tensor, future: Tensor | None, true: np.ndarray
+) -> np.ndarray:
+    """Return what forecasts miss, or the levels at which true values stand in them."""
+    parts = run(net, past, future, true.shape[1])
+    if net.module_.likelihood is None:
+        return true - parts[0][1].mean()
+    levels = [part.level(true[:, steps]) for steps, part in parts]
+    return np.where(np.isnan(true), np.nan, np.concatenate(levels, axis=1))
 
 
 def _stored_future(one: GridSeries, ends: np.ndarray, offset: np.ndarray) -> np.ndarray:

@@ -20,7 +20,6 @@ from sklrnn.base import (
     train_phases,
 )
 from sklrnn.batches import WindowDataset, Windows
-from sklrnn.calibration import LevelQuantiles, ResidualQuantiles
 from sklrnn.data.categories import Categories
 from sklrnn.data.parted import PartedSeries, PartedWindows
 from sklrnn.data.tables import GridSeries
@@ -58,8 +57,6 @@ SHAPE_PARAMS = (
 
 _LONGEST_BY_STEPS = 192
 _SEGMENT = 24
-_CALIBRATION_WINDOWS = 4000
-_CALIBRATION_VALUES = 4_000_000
 _VALIDATION_WINDOWS = 2000
 
 
@@ -183,7 +180,10 @@ def learn(
         sets = train_set, valid_set
         if horizon != n_out:
             sets = windows(horizon, params.validation_fraction)
-        calibration = _calibrate(net, sets, window_length, horizon)
+        # Without a validation part, on what was learned from.
+        calibration = calibrate(
+            net, sets[1] or sets[0], window_length=window_length, horizon=horizon
+        )
         del sets
     if params.refit and valid_set is not None and epochs:
         if params.patience is not None:
@@ -220,7 +220,7 @@ def learn_on(
 ) -> None:
     """Train a fitted network in place, on everything there is.
 
-    Its residuals stay: the network has seen the validation part since.
+    Its calibration stays: the network has seen the validation part since.
     """
     everything, _ = split_windows(
         series,
@@ -452,21 +452,4 @@ def _train(
         epoch_size=epoch_size,
         patience=patience,
         processes=processes,
-    )
-
-
-def _calibrate(
-    net: SequenceNet,
-    sets: tuple[WindowSet | PartedWindows, WindowSet | PartedWindows | None],
-    window_length: int,
-    horizon: int,
-) -> ResidualQuantiles | LevelQuantiles:
-    """Collect the residuals on the validation part or, without one, on the rest."""
-    held_out = sets[1] or sets[0]
-    most = _CALIBRATION_VALUES // (horizon * net.module_.n_targets)
-    return calibrate(
-        net,
-        held_out.thinned(min(_CALIBRATION_WINDOWS, max(most, 100))),
-        window_length=window_length,
-        horizon=horizon,
     )

@@ -62,3 +62,59 @@ def test_levels_stay_between_0_and_1_and_in_order():
     z = np.full((3, 1, 1), [[[0.0]], [[1.0]], [[0.5]]])
     found = LevelQuantiles(z).levels(np.array([1]), LEVELS)[0, 0]
     assert (found > 0).all() and (found < 1).all() and (np.diff(found) >= 0).all()
+
+
+def test_newer_residuals_take_the_place_of_the_oldest():
+    table = ResidualQuantiles(RNG.normal(size=(200, 3, 2)))
+    new = RNG.normal(5, size=(500, 3, 2))
+    new[:, 1:] = np.nan
+    later = table.updated(new, n_new=0)
+    steps = np.array([1, 2])
+    found = later.quantiles(steps, np.array([0.5]))[..., 0]
+    np.testing.assert_allclose(found[0], np.median(new[-200:, 0], axis=0), atol=0.05)
+    np.testing.assert_array_equal(found[1], table.quantiles(steps, [0.5])[1, :, 0])
+    assert (later.counts == 200).all() and len(later.residuals) == 400
+
+
+def test_intervals_of_a_series_that_changed_hold_their_share_again():
+    def coverage(adapts):
+        table, hits = ResidualQuantiles(RNG.normal(size=(300, 1, 1))), []
+        for step in range(600):
+            new = RNG.normal(1.0, 4.0, size=(1, 1, 1))
+            low, high = table.quantiles(np.array([1]), np.array([0.1, 0.9]))[0, 0]
+            if step > 100:
+                hits.append(low <= new[0, 0, 0] <= high)
+            if adapts:
+                table = table.updated(new, n_new=1)
+        return np.mean(hits)
+
+    assert coverage(False) < 0.4
+    assert abs(coverage(True) - 0.8) < 0.05
+
+
+def test_moved_levels_never_cross_and_widen_the_variance():
+    table = ResidualQuantiles(RNG.normal(size=(100, 2, 1)))
+    for _ in range(50):
+        table = table.updated(RNG.normal(0, 9, size=(1, 2, 1)), n_new=1)
+    levels = np.linspace(0.0001, 0.9999, 299)
+    found = table.quantiles(np.array([1, 2, 5]), levels)
+    assert np.isfinite(found).all() and (np.diff(found, axis=-1) >= -1e-6).all()
+    assert (table.variance(np.array([1, 2])) > 4).all()
+
+
+def test_nothing_new_changes_nothing():
+    table = ResidualQuantiles(RNG.normal(size=(50, 2, 3)))
+    later = table.updated(np.full((4, 2, 3), np.nan), n_new=1)
+    steps = np.array([1, 2])
+    np.testing.assert_array_equal(
+        later.quantiles(steps, LEVELS), table.quantiles(steps, LEVELS)
+    )
+
+
+def test_levels_of_a_distribution_that_became_too_narrow_are_moved_out():
+    table = LevelQuantiles(RNG.random((300, 1, 1)))
+    for _ in range(30):
+        z = RNG.normal(scale=3.0, size=(24, 1, 1))  # where 1 was predicted
+        table = table.updated(norm.cdf(z), n_new=24)
+    low, high = table.levels(np.array([1]), np.array([0.1, 0.9]))[0, 0]
+    assert low < 0.01 and high > 0.99

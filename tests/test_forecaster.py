@@ -9,6 +9,8 @@ import torch
 from skorch.callbacks import Callback
 from sktime.datasets import load_airline
 from sktime.forecasting.base import ForecastingHorizon
+from sktime.transformations.hierarchical.aggregate import Aggregator
+from sktime.transformations.hierarchical.reconcile import Reconciler
 from sktime.utils._testing.hierarchical import _make_hierarchical
 
 from sklrnn import RNNForecaster
@@ -339,6 +341,20 @@ def test_a_panel_is_forecast_in_one_pass_each_series_from_its_own_end():
     assert y_pred.index.names == y.index.names
 
 
+@pytest.mark.filterwarnings("ignore:No elements")  # sktime's, of its own pipeline
+def test_reconciled_forecasts_of_a_hierarchy_add_up():
+    y = _make_hierarchical(
+        (2, 2), min_timepoints=30, max_timepoints=30, same_cutoff=True, random_state=0
+    )
+    plain = Aggregator() * quick()
+    summed = plain.clone() * Reconciler("ols")
+    found = [each.fit(y, fh=[1, 2]).predict() for each in (plain, summed)]
+    lowest = found[0].index.droplevel(-1).isin(y.index.droplevel(-1))
+    totals = [Aggregator().fit_transform(one[lowest]) for one in found]
+    assert not np.allclose(found[0], totals[0].loc[found[0].index], rtol=1e-3)
+    np.testing.assert_allclose(found[1], totals[1].loc[found[1].index], rtol=1e-4)
+
+
 def test_one_network_learns_from_all_series_of_a_panel():
     y = _make_hierarchical((4,), min_timepoints=30, max_timepoints=30, random_state=0)
     forecaster = quick().fit(y, fh=[1])
@@ -414,6 +430,44 @@ def test_updating_row_by_row_equals_updating_at_once():
     at_once = quick().fit(AIRLINE[:120]).update(AIRLINE[120:132], update_params=False)
     fh = np.arange(1, 13)
     pd.testing.assert_series_equal(one_by_one.predict(fh=fh), at_once.predict(fh=fh))
+
+
+@pytest.mark.parametrize("distribution", ["point", "gaussian", "quantiles"])
+def test_intervals_follow_errors_that_an_update_shows(distribution):
+    y = waves(400)[["a"]]
+    y[200:] += np.random.default_rng(1).normal(scale=1.0, size=(200, 1))
+    params = {"distribution": distribution, "normalize": "standard"}
+    forecaster = quick(**params)
+    forecaster.fit(y[:200], fh=[1, 2, 3])
+    widths = []
+    for low in range(200, 400, 40):
+        forecaster.update(y[low : low + 40], update_params=False)
+        interval = forecaster.predict_interval(coverage=0.8).to_numpy()
+        widths.append(np.diff(interval, axis=1).mean())
+    as_fitted = quick(**params, calibrate=False)
+    as_fitted.fit(y[:200], fh=[1, 2, 3])
+    as_fitted.update(y[200:], update_params=False)
+    narrow = np.diff(as_fitted.predict_interval(coverage=0.8).to_numpy(), axis=1)
+    assert widths[-1] > 1.2 * narrow.mean()
+    variance = forecaster.predict_var().to_numpy()
+    assert (variance > as_fitted.predict_var().to_numpy()).all()
+
+
+def test_update_calibrates_series_of_a_panel_that_grew():
+    y = _make_hierarchical((3,), min_timepoints=40, max_timepoints=40, random_state=0)
+    names = y.index.get_level_values(0)
+    days = y.index.get_level_values(1)
+    known = (days < days.unique()[36]) | (names == "h0_2")
+    x = pd.DataFrame({"x": np.arange(len(y)) % 7.0}, index=y.index)
+    forecaster = quick(horizon=4).fit(y[known], X=x[known])
+    counts = forecaster._fitted.calibration.counts[:, 0].copy()
+    new = ~known & (days < days.unique()[38])
+    forecaster.update(y[new], X=x[new], update_params=False)
+    grown = forecaster._fitted.calibration.counts[:, 0]
+    # Two series of two new rows each, for every step ahead.
+    np.testing.assert_array_equal(grown, np.minimum(counts + 4, 100))
+    forecaster.update(y[known][-3:] + 1, X=x[known][-3:], update_params=False)
+    np.testing.assert_array_equal(forecaster._fitted.calibration.counts[:, 0], grown)
 
 
 def test_update_with_training_starts_from_the_weights():

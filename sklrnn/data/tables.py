@@ -83,10 +83,15 @@ class GridSeries:
         ).astype(np.float32)
         return int(at[-1]) + before
 
-    def write_targets(self, index: pd.Index, values: np.ndarray) -> None:
-        """Write target rows and move the cutoff to the last of them."""
-        self.end = self.write(index, values, 0) + 1
-        self.cutoff = index[-1]
+    def write_targets(self, index: pd.Index, values: np.ndarray) -> int:
+        """Write target rows and move the cutoff to the last of them.
+
+        Returns the number of steps by which it moved.
+        """
+        end = self.write(index, values, 0) + 1
+        n_new = end - self.end
+        self.end, self.cutoff = end, index[-1]
+        return n_new
 
 
 def read_series(

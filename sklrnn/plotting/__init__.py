@@ -2,7 +2,7 @@
 
 from sklrnn.plotting.absence import plot_absence
 from sklrnn.plotting.attention import plot_attention
-from sklrnn.plotting.forecast import plot_forecast
+from sklrnn.plotting.forecast import plot_forecast, plot_panel
 from sklrnn.plotting.imputation import plot_imputation
 from sklrnn.plotting.network import plot_fusion_gates, plot_gradient_flow
 from sklrnn.plotting.recall import plot_load, plot_recall
@@ -16,6 +16,7 @@ __all__ = [
     "plot_gradient_flow",
     "plot_imputation",
     "plot_load",
+    "plot_panel",
     "plot_recall",
     "plot_surprisal",
 ]

@@ -42,12 +42,12 @@ def picture_formats() -> list[str]:
     return sorted(Figure().canvas.get_supported_filetypes())
 
 
-def new_axes(figsize: tuple[float, float], ncols: int = 1) -> Any:
+def new_axes(figsize: tuple[float, float], ncols: int = 1, nrows: int = 1) -> Any:
     """Make a new figure and return its axes."""
     require_matplotlib()
     from matplotlib import pyplot
 
-    return pyplot.subplots(ncols=ncols, figsize=figsize, layout="constrained")[1]
+    return pyplot.subplots(nrows, ncols, figsize=figsize, layout="constrained")[1]
 
 
 def axis_values(index: pd.Index) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from sklrnn.plotting.axes import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from sklrnn.experiments.backtest import Backtest
 
@@ -75,6 +76,107 @@ def plot_forecast(
     ['observed', 'forecast', '80 % interval', '95 % interval']
     """
     ax = ax or new_axes(figsize=(10, 4.5))
+    _draw(ax, history, forecast, intervals, backtest)
+    name = "" if history.name is None else str(history.name)
+    ax.set_ylabel(name)
+    what = f"Forecast of {name}" if name else "Forecast"
+    steps = "1 step" if len(forecast) == 1 else f"{len(forecast)} steps"
+    ax.set_title(f"{what}: {steps} after {history.index[-1]}", loc="left", pad=26)
+    draw_legend(ax, last="not observed")
+    return ax
+
+
+def plot_panel(
+    history: pd.DataFrame | pd.Series,
+    forecast: pd.DataFrame | pd.Series,
+    intervals: pd.DataFrame | None = None,
+    n_steps: int | None = None,
+    n_series: int = 12,
+) -> Figure:
+    """Draw the forecasts of a panel or hierarchy, series by series.
+
+    Parameters
+    ----------
+    history : DataFrame or Series with a row MultiIndex
+        Observed values up to the forecast; the last level is time, the ones before it
+        tell the series.
+    forecast : DataFrame or Series
+        What `predict` returned, in which the series are found by the same keys.
+    intervals : DataFrame, optional
+        What `predict_interval` returned for the same steps.
+    n_steps : int, optional
+        Number of newest steps of every history to draw; all if not given.
+    n_series : int, default=12
+        The largest number of pictures: one for each series and column, in the order
+        of `forecast`.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Two pictures side by side; each has its own vertical axis.
+
+    Raises
+    ------
+    ValueError
+        If there is no series to draw, or `history` lacks one.
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from sklrnn import RNNForecaster
+    >>> from sklrnn.plotting import plot_panel
+    >>> from sktime.utils._testing.hierarchical import _make_hierarchical
+    >>> y = _make_hierarchical((4,), min_timepoints=40, max_timepoints=40)
+    >>> forecaster = RNNForecaster(max_epochs=1, random_state=0).fit(y, fh=range(1, 8))
+    >>> figure = plot_panel(y, forecaster.predict(), forecaster.predict_interval())
+    >>> [ax.get_title(loc="left") for ax in figure.axes]
+    ['h0_0', 'h0_1', 'h0_2', 'h0_3']
+    """
+    history, forecast = pd.DataFrame(history), pd.DataFrame(forecast)
+    if not isinstance(forecast.index, pd.MultiIndex):
+        raise ValueError(
+            "forecast must be of a panel, its rows named by series and time; for one "
+            "series there is plot_forecast"
+        )
+    rows: Any = history.index
+    keys, known = forecast.index.droplevel(-1).unique(), rows.droplevel(-1).unique()
+    chosen = [(key, name) for key in keys for name in forecast.columns][:n_series]
+    if not chosen:
+        raise ValueError("forecast must hold a series to draw, but it has no rows")
+    axes = new_axes((12, 2.4 * -(-len(chosen) // 2) + 0.4), 2, -(-len(chosen) // 2))
+    for ax, (key, name) in zip(axes.flat, chosen, strict=False):
+        if key not in known:
+            raise ValueError(f"history lacks the series {key!r} of forecast")
+        past = history.loc[key][name][
+            slice(None if n_steps is None else -n_steps, None)
+        ]
+        bounds = None if intervals is None else intervals.loc[key][[name]]
+        _draw(ax, past, forecast.loc[key][name], bounds)
+        names = key if isinstance(key, tuple) else (key,)
+        column = (name,) if forecast.shape[1] > 1 else ()
+        ax.set_title(", ".join(map(str, (*names, *column))), loc="left")
+        ax.set_xlabel("")
+    for ax in axes.flat[len(chosen) :]:
+        ax.remove()
+    figure = axes.flat[0].figure
+    handles: dict[str, Any] = {}
+    for ax in figure.axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(
+        handles.values(), handles, loc="outside upper left", ncols=6, frameon=False
+    )
+    return figure
+
+
+def _draw(
+    ax: Axes,
+    history: pd.Series,
+    forecast: pd.Series,
+    intervals: pd.DataFrame | None = None,
+    backtest: Backtest | None = None,
+) -> None:
     times = axis_values(history.index.append(forecast.index))
     past, future = times[: len(history)], times[len(history) :]
     values = history.to_numpy(dtype=float)
@@ -97,8 +199,8 @@ def plot_forecast(
         draw_bands(ax, future, intervals.droplevel(0, axis="columns"))
     # Halfway between the last row and the first forecast, where the cutoff is.
     ax.axvline(past[-1] + (future[0] - past[-1]) / 2, color="#999999", lw=0.8, ls=":")
-    _dress(ax, history, forecast)
-    return ax
+    label_time(ax, history.index)
+    draw_frame(ax)
 
 
 def _draw_backtest(
@@ -130,14 +232,3 @@ def _shade_gaps(ax: Axes, past: np.ndarray, values: np.ndarray) -> None:
         left, right = past[max(first - 1, 0)], past[min(end, len(past) - 1)]
         ax.axvspan(left, right, color=GAP, lw=0, label=label, zorder=0)
         label = None
-
-
-def _dress(ax: Axes, history: pd.Series, forecast: pd.Series) -> None:
-    label_time(ax, history.index)
-    name = "" if history.name is None else str(history.name)
-    ax.set_ylabel(name)
-    what = f"Forecast of {name}" if name else "Forecast"
-    steps = "1 step" if len(forecast) == 1 else f"{len(forecast)} steps"
-    ax.set_title(f"{what}: {steps} after {history.index[-1]}", loc="left", pad=26)
-    draw_frame(ax)
-    draw_legend(ax, last="not observed")

@@ -8,7 +8,7 @@ from matplotlib.dates import num2date
 from matplotlib.figure import Figure
 
 from sklrnn.experiments.backtest import Backtest
-from sklrnn.plotting import plot_forecast
+from sklrnn.plotting import plot_forecast, plot_panel
 
 
 @pytest.fixture
@@ -139,3 +139,44 @@ def test_without_matplotlib(history, forecast, monkeypatch):
 def test_matplotlib_is_imported_on_use():
     code = "import sys, sklrnn.plotting; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---- panels --------------------------------------------------------------------------
+
+
+def in_panel(table, keys=(("north", "a"), ("south", "b"), ("south", "c"))):
+    names = ["region", "shop", "when"]
+    return pd.concat({key: pd.DataFrame(table) for key in keys}, names=names)
+
+
+def test_every_series_of_a_panel_has_a_picture(history, forecast, intervals):
+    history[10:13] = np.nan
+    bounds = intervals.rename(columns={"load": "load (MW)"}, level=0)
+    figure = plot_panel(
+        in_panel(history), in_panel(forecast), in_panel(bounds), n_steps=40
+    )
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == ["north, a", "south, b", "south, c"]
+    assert len(figure.axes[1].lines[0].get_xdata()) == 40
+    np.testing.assert_array_equal(figure.axes[2].lines[2].get_ydata(), forecast)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    expected = ["not observed", "observed", "forecast"]
+    assert labels == [*expected, "80 % interval", "95 % interval"]
+
+
+def test_pictures_of_a_panel_are_limited_and_name_columns(history, forecast):
+    def two(one):
+        return in_panel({"load": one, "price": 2 * one})
+
+    figure = plot_panel(two(history), two(forecast), n_series=3)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == ["north, a, load", "north, a, price", "south, b, load"]
+
+
+def test_a_panel_that_cannot_be_drawn_is_refused(history, forecast):
+    with pytest.raises(ValueError, match="plot_forecast"):
+        plot_panel(history, forecast)
+    with pytest.raises(ValueError, match=r"lacks the series \('south', 'b'\)"):
+        plot_panel(in_panel(history, [("north", "a")]), in_panel(forecast))
+    with pytest.raises(ValueError, match="no rows"):
+        plot_panel(in_panel(history), in_panel(forecast)[:0])
