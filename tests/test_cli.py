@@ -30,3 +30,9 @@ def test_help_is_quick(command):
         "finally: assert not {'torch', 'pandas', 'sktime'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_package_runs_as_the_command():
+    command = [sys.executable, "-m", "sklrnn", "--version"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert found.stdout == f"sklrnn {__version__}\n"
