@@ -14,6 +14,7 @@ from sktime.forecasting.model_selection import ForecastingGridSearchCV
 from sktime.split import ExpandingWindowSplitter
 
 from sklrnn import RNNForecaster, forecast_panel
+from sklrnn.experiments import compare
 
 dd = pytest.importorskip("dask.dataframe")
 
@@ -83,6 +84,26 @@ def test_a_search_of_scikit_learns_runs_on_the_cluster(client):
 
     found, n_workers = worker_of(client, run_on_cluster)
     np.testing.assert_array_equal(found, run())
+    assert n_workers == 2
+
+
+def test_a_comparison_runs_on_the_cluster(client):
+    t = np.arange(300)
+    index = pd.date_range("2024-01-01", periods=300, freq="h")
+    table = pd.DataFrame({"a": np.sin(t / 4), "b": np.cos(t / 7)}, index)
+
+    def run(n_jobs):
+        sizes = {"window_length": 8, "hidden_size": 4, "max_epochs": 1, "stride": 2}
+        grid = {"cell": ["elman", "gru"]}
+        return compare(table, "prediction", grid, 2, n_jobs=n_jobs, **sizes)
+
+    def run_on_cluster():
+        with joblib.parallel_config(backend="dask"):
+            return run(-1)
+
+    found, n_workers = worker_of(client, run_on_cluster)
+    for name in ("architecture", "seed", "micro_mse", "best_epoch"):
+        pd.testing.assert_series_equal(found[name], run(1)[name], check_exact=True)
     assert n_workers == 2
 
 
