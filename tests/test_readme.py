@@ -44,6 +44,7 @@ def test_there_are_examples():
     [
         "association",
         "comparing",
+        "compressor",
         "forecasting",
         "imputing",
         "memories",
