@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sklrnn.experiments import statistics
-from sklrnn.experiments.statistics import NAIVE, Ranks
+from sklrnn.experiments.statistics import DEVIATIONS, NAIVE, Ranks
 
 if TYPE_CHECKING:
     from sklrnn.experiments.comparison import Comparison
@@ -305,8 +305,12 @@ def _verdict(part: pd.DataFrame, place: tuple[str, str]) -> str:
         text += (
             f" The best simple answer, {naive['architecture']}, has "
             f"{_number(naive['micro_mse'])}: the network's is {abs(change):.1f} % "
-            f"{word}."
+            f"{word}"
         )
+        margin = DEVIATIONS * best["std"]
+        if abs(best["micro_mse"] - naive["micro_mse"]) <= margin:
+            text += ", within two deviations: these are not told apart either"
+        text += "."
     return text
 
 

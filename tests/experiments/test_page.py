@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -239,6 +240,23 @@ def test_the_page_says_how_it_was_made(found, folder):
         assert fact in html
     for name in ("torch", "python", "machine", "0, 1", "2 seeds", "ties are ties"):
         assert name in html
+
+
+@pytest.mark.parametrize(("naive", "told"), [(0.11, False), (0.13, True)])
+def test_simple_answers_may_be_tied_with_the_best(naive, told):
+    part = pd.DataFrame(
+        {
+            "architecture": ["gru forward", "last value"],
+            "seeds": [3, 0],
+            "micro_mse": [0.1, naive],
+            "std": [0.01, np.nan],
+            "best_group": [True, False],
+            "choice": [True, False],
+        }
+    )
+    text = page._verdict(part, ("prediction", "online"))
+    assert f"last value, has {naive:.3f}" in text
+    assert ("not told apart either" in text) != told
 
 
 def test_one_seed_says_little(found):
