@@ -148,9 +148,7 @@ def plot_panel(
     for ax, (key, name) in zip(axes.flat, chosen, strict=False):
         if key not in known:
             raise ValueError(f"history lacks the series {key!r} of forecast")
-        past = history.loc[key][name][
-            slice(None if n_steps is None else -n_steps, None)
-        ]
+        past = history.loc[key][name].tail(n_steps or len(history))
         bounds = None if intervals is None else intervals.loc[key][[name]]
         _draw(ax, past, forecast.loc[key][name], bounds)
         names = key if isinstance(key, tuple) else (key,)
