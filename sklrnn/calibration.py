@@ -95,9 +95,9 @@ class ResidualQuantiles:
         return later
 
     def _levels(self, alpha: np.ndarray) -> np.ndarray:
-        """Return the levels to take quantiles at, (n_targets, n_levels)."""
+        """Return the levels to take quantiles at: one row per target if any moved."""
         if not self.shifts.any():
-            return np.broadcast_to(alpha, (len(self.shifts), len(alpha)))
+            return alpha
         z, wanted = norm.ppf(_TRACKED), norm.ppf(alpha)
         inner = np.clip(wanted, z[0], z[-1])
         # In order again, if shifts made levels pass each other.
@@ -120,8 +120,12 @@ class ResidualQuantiles:
         -------
         ndarray of shape (n_steps, n_targets, n_levels)
         """
+        return self._sample_quantiles(steps, self._levels(alpha))
+
+    def _sample_quantiles(self, steps: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """Return the quantiles of the residuals, at the levels as they are."""
         sample, n, growth = self._at(steps)
-        n, alpha = n[..., None], self._levels(alpha)
+        n = n[..., None]
         rank = np.clip(alpha * (n + 1), 1, np.maximum(n, 1)) - 1
         low = np.floor(rank).astype(np.int64)
         high = np.minimum(low + 1, np.maximum(n - 1, 0))
@@ -144,11 +148,9 @@ class ResidualQuantiles:
         sample, n, growth = self._at(steps)
         found = self._mean_square(sample, n[..., None])[..., 0] * growth**2
         if self.shifts.any():
-            still = copy.copy(self)
-            still.shifts = np.zeros_like(self.shifts)
             wide, usual = (
-                np.square(one.quantiles(steps, _TRACKED)).mean(axis=-1)
-                for one in (self, still)
+                np.square(self._sample_quantiles(steps, levels)).mean(axis=-1)
+                for levels in (self._levels(_TRACKED), _TRACKED)
             )
             found = found * np.where(usual > 0, wide, 1) / np.where(usual > 0, usual, 1)
         return found
