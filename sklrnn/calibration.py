@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import norm
@@ -11,8 +12,12 @@ _SMALLEST_LEVEL = 1e-4  # beyond which tails of predicted distributions tell not
 _LEAST_KEPT = 100  # residuals, where there were fewer to begin with
 # How tracked levels move, in normal quantiles: per time step, per update, in all.
 _GAIN, _MOST_GAIN, _MOST_SHIFT = 0.05, 1.0, 1.0
-_TRACKED = np.r_[0.001, 0.005, 0.01, 0.025, np.arange(1, 20) / 20]
-_TRACKED = np.r_[_TRACKED, 0.975, 0.99, 0.995, 0.999]
+_LOW = np.array([0.001, 0.005, 0.01, 0.025])
+LEVELS = np.r_[_LOW, np.arange(1, 20) / 20, 1 - _LOW[::-1]]
+"""Levels at which calibration looks."""
+
+OFFSET_LEVELS = LEVELS[[1, 3, 4, 5, 8, 13, 18, 21, 22, 23, 25]]
+"""Those at which predicted quantiles are compared with what came, 0.005 to 0.995."""
 
 
 class ResidualQuantiles:
@@ -44,7 +49,7 @@ class ResidualQuantiles:
     def __init__(self, residuals: np.ndarray, grows: bool = True) -> None:
         self.grows = grows
         self.n_kept = max(len(residuals), _LEAST_KEPT)
-        self.shifts = np.zeros((residuals.shape[2], len(_TRACKED)))
+        self.shifts = np.zeros((residuals.shape[2], len(LEVELS)))
         self._keep(residuals.astype(np.float32))
 
     def _keep(self, residuals: np.ndarray) -> None:
@@ -73,15 +78,15 @@ class ResidualQuantiles:
         """
         known = ~np.isnan(residuals)
         counts = known.sum(axis=(0, 1))
-        found = self.quantiles(np.arange(1, residuals.shape[1] + 1), _TRACKED)
+        found = self.quantiles(np.arange(1, residuals.shape[1] + 1), LEVELS)
         below = np.stack(
             [
                 (known & (residuals <= found[..., level])).sum(axis=(0, 1))
-                for level in range(len(_TRACKED))
+                for level in range(len(LEVELS))
             ],
             axis=-1,
         )
-        excess = _TRACKED - below / np.maximum(counts, 1)[:, None]
+        excess = LEVELS - below / np.maximum(counts, 1)[:, None]
         excess[counts == 0] = 0.0
         gain = min(_GAIN * n_new, _MOST_GAIN)
         later = copy.copy(self)
@@ -98,7 +103,7 @@ class ResidualQuantiles:
         """Return the levels to take quantiles at: one row per target if any moved."""
         if not self.shifts.any():
             return alpha
-        z, wanted = norm.ppf(_TRACKED), norm.ppf(alpha)
+        z, wanted = norm.ppf(LEVELS), norm.ppf(alpha)
         inner = np.clip(wanted, z[0], z[-1])
         # In order again, if shifts made levels pass each other.
         moved = np.sort(z + self.shifts, axis=-1)
@@ -150,7 +155,7 @@ class ResidualQuantiles:
         if self.shifts.any():
             wide, usual = (
                 np.square(self._sample_quantiles(steps, levels)).mean(axis=-1)
-                for levels in (self._levels(_TRACKED), _TRACKED)
+                for levels in (self._levels(LEVELS), LEVELS)
             )
             found = found * np.where(usual > 0, wide, 1) / np.where(usual > 0, usual, 1)
         return found
@@ -196,13 +201,7 @@ class LevelQuantiles:
     """
 
     def __init__(self, levels: np.ndarray) -> None:
-        self.z = ResidualQuantiles(_normal(levels), grows=False)
-
-    def updated(self, levels: np.ndarray, n_new: int) -> LevelQuantiles:
-        """Do as `ResidualQuantiles.updated`."""
-        later = copy.copy(self)
-        later.z = self.z.updated(_normal(levels), n_new)
-        return later
+        self.z = ResidualQuantiles(norm.ppf(_inside(levels)), grows=False)
 
     def levels(self, steps: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         """Return the levels to take quantiles at.
@@ -218,9 +217,71 @@ class LevelQuantiles:
         -------
         ndarray of shape (n_steps, n_targets, n_levels)
         """
-        found = norm.cdf(self.z.quantiles(steps, alpha))
-        return np.clip(found, _SMALLEST_LEVEL, 1 - _SMALLEST_LEVEL)
+        return _inside(norm.cdf(self.z.quantiles(steps, alpha)))
 
 
-def _normal(levels: np.ndarray) -> np.ndarray:
-    return norm.ppf(np.clip(levels, _SMALLEST_LEVEL, 1 - _SMALLEST_LEVEL))
+class QuantileOffsets:
+    """By how much quantiles of predicted distributions have missed of late.
+
+    Conformalised quantile regression (Romano et al. 2019), every level by itself: to
+    the quantile of level alpha comes the quantile alpha of what was observed less that
+    quantile. What is right stays as it is.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_windows, n_steps, n_targets, len(OFFSET_LEVELS))
+        Observation less quantile, NaN where there was no observation.
+
+    References
+    ----------
+    Y. Romano, E. Patterson and E. J. Candes, "Conformalized quantile regression",
+    NeurIPS 2019.
+    """
+
+    def __init__(self, errors: np.ndarray) -> None:
+        self.errors = ResidualQuantiles(_in_columns(errors), grows=False)
+
+    def updated(self, errors: np.ndarray, n_new: int) -> QuantileOffsets:
+        """Do as `ResidualQuantiles.updated`."""
+        later = copy.copy(self)
+        later.errors = self.errors.updated(_in_columns(errors), n_new)
+        return later
+
+    def at(self, steps: np.ndarray) -> np.ndarray:
+        """Return the offsets at `LEVELS`, (n_steps, n_targets, len(LEVELS))."""
+        found = self.errors.quantiles(steps, OFFSET_LEVELS)
+        n = len(OFFSET_LEVELS)
+        found = found.reshape(len(steps), -1, n, n).diagonal(axis1=-2, axis2=-1)
+        return found @ _BETWEEN
+
+
+class Correction(NamedTuple):
+    """What calibration does to predicted distributions.
+
+    Attributes
+    ----------
+    levels : LevelQuantiles
+        Learned in `fit`.
+    offsets : QuantileOffsets
+        Of what the quantiles at these levels miss; they go on learning.
+    """
+
+    levels: LevelQuantiles
+    offsets: QuantileOffsets
+
+
+def _in_columns(errors: np.ndarray) -> np.ndarray:
+    return errors.reshape(*errors.shape[:2], -1)
+
+
+def _weights_between() -> np.ndarray:
+    """Return what each of OFFSET_LEVELS counts at each of LEVELS: linear in z."""
+    z, wanted = norm.ppf(OFFSET_LEVELS), norm.ppf(LEVELS)
+    return np.stack([np.interp(wanted, z, row) for row in np.eye(len(z))])
+
+
+def _inside(levels: np.ndarray) -> np.ndarray:
+    return np.clip(levels, _SMALLEST_LEVEL, 1 - _SMALLEST_LEVEL)
+
+
+_BETWEEN = _weights_between()

@@ -74,7 +74,7 @@ class Distribution(NamedTuple):
         ndarray of shape (..., n_levels)
         """
         if self.kind in ("quantiles", "samples"):
-            return _interpolate(*self._table(), alpha)
+            return interpolate(*self._table(), alpha)
         return self._frozen().ppf(alpha)
 
     def level(self, x: np.ndarray) -> np.ndarray:
@@ -131,9 +131,7 @@ def skpro_form(
     return getattr(distributions, names[kind]), found
 
 
-def _interpolate(
-    levels: np.ndarray, table: np.ndarray, alpha: np.ndarray
-) -> np.ndarray:
+def interpolate(levels: np.ndarray, table: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Read quantiles off a table of them, linear in z, the level's normal quantile.
 
     Beyond the outermost levels this goes on as the tail of a normal distribution.

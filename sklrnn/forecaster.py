@@ -12,12 +12,13 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from sklrnn import conventions
 from sklrnn.base import check_params
+from sklrnn.calibration import LEVELS
 from sklrnn.data.categories import Categories
 from sklrnn.data.parted import PartedSeries
 from sklrnn.data.parts import Parts, open_parts
 from sklrnn.data.tables import iterate_series, read_series, to_float
 from sklrnn.data.timegrid import infer_step, positions
-from sklrnn.distributions import EVEN_LEVELS, skpro_form
+from sklrnn.distributions import EVEN_LEVELS, interpolate, skpro_form
 from sklrnn.forecasting import Forecast, forecast, forecast_from, recalibrate
 from sklrnn.horizons import newest_time, plan, steps_ahead, to_frame, with_freq
 from sklrnn.learning import (
@@ -131,8 +132,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         Whether intervals and distributions are corrected by what was seen on the
         validation part, and since in `update`, per step ahead. With "point" they are
         the residuals' own, or normal distributions with their variance if False. Of the
-        others it corrects the levels of the quantiles (Chernozhukov et al. 2021); if
-        False they are as predicted.
+        others it corrects the levels of the quantiles (Chernozhukov et al. 2021), then
+        the quantiles (Romano et al. 2019); if False they are as predicted.
     loss : {"mse", "mae", "huber"}, default="mse"
         What is minimised over the observed entries, in standardised units: the mean
         squared error, the mean absolute error, or Huber's loss, which counts errors
@@ -257,8 +258,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     forecasting", 2023. D. Salinas, V. Flunkert, J. Gasthaus and T. Januschowski,
     "DeepAR: probabilistic forecasting with autoregressive recurrent networks",
     International Journal of Forecasting 36 (3), 2020. V. Chernozhukov, K. Wuthrich and
-    Y. Zhu, "Distributional conformal prediction", PNAS 118 (48), 2021. C. Xu and
-    Y. Xie, "Conformal prediction interval for dynamic time-series", ICML 2021.
+    Y. Zhu, "Distributional conformal prediction", PNAS 118 (48), 2021. Y. Romano,
+    E. Patterson and E. J. Candes, "Conformalized quantile regression", NeurIPS 2019. C.
+    Xu and Y. Xie, "Conformal prediction interval for dynamic time-series", ICML 2021.
     I. Gibbs and E. Candes, "Adaptive conformal inference under distribution shift",
     NeurIPS 2021.
 
@@ -865,23 +867,42 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
     def _quantiles(self, forecasts, offsets, alpha):
         """Return each series' quantiles, (n_times, n_targets, n_levels)."""
-        calibration, found = self._fitted.calibration, []
+        # Series with one cutoff share their offsets, and what calibration says of them.
+        distinct = {id(offset): offset for offset in offsets}
+        known = {name: self._calibrated(one, alpha) for name, one in distinct.items()}
+        found = []
         for one, offset, of_one in zip(self._series, offsets, forecasts, strict=True):
-            ahead = np.maximum(offset, 1)
-            if self.distribution != "point":
-                levels = np.broadcast_to(alpha, (*of_one.shape, len(alpha)))
-                if calibration is not None:
-                    levels = calibration.levels(ahead, alpha)
-                found.append(of_one.quantile(levels))
-                continue
-            errors = (
-                calibration.quantiles(ahead, alpha)
-                if self.calibrate
-                else np.sqrt(calibration.variance(ahead))[..., None] * norm.ppf(alpha)
-            )
+            levels, errors = known[id(offset)]
             scale = one.scale[: one.n_targets, None]
-            found.append(of_one.mean()[..., None] + errors * scale)
+            if levels is None:
+                found.append(of_one.mean()[..., None] + errors * scale)
+            elif errors is None:
+                found.append(of_one.quantile(levels))
+            else:
+                table = np.sort(of_one.quantile(levels) + errors * scale)
+                quantiles = interpolate(LEVELS, table, alpha)
+                if self.distribution == "negative_binomial":
+                    quantiles = np.maximum(quantiles.round(), 0)
+                found.append(quantiles)
         return found
+
+    def _calibrated(self, offset, alpha):
+        """Return levels at which to take quantiles, and what to add to them.
+
+        Without levels it is to be added to the forecast. Both together are for the
+        quantiles at `LEVELS`.
+        """
+        calibration, ahead = self._fitted.calibration, np.maximum(offset, 1)
+        if calibration is None:
+            n_targets = len(self._fitted.targets)
+            return np.broadcast_to(alpha, (len(offset), n_targets, len(alpha))), None
+        if self.distribution != "point":
+            levels = calibration.levels.levels(ahead, LEVELS)
+            return levels, calibration.offsets.at(ahead)
+        if self.calibrate:
+            return None, calibration.quantiles(ahead, alpha)
+        spread = np.sqrt(calibration.variance(ahead))[..., None]
+        return None, spread * norm.ppf(alpha)
 
     def _predict_var(self, fh, X, cov=False):
         times, offsets = self._plan(fh)

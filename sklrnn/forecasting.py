@@ -11,7 +11,13 @@ import torch
 from torch import Tensor
 
 from sklrnn.batches import WindowDataset, evaluation_batch
-from sklrnn.calibration import LevelQuantiles, ResidualQuantiles
+from sklrnn.calibration import (
+    OFFSET_LEVELS,
+    Correction,
+    LevelQuantiles,
+    QuantileOffsets,
+    ResidualQuantiles,
+)
 from sklrnn.data.categories import Categories
 from sklrnn.data.gaps import fill_forward, last_observed
 from sklrnn.data.parted import PartedWindows
@@ -58,8 +64,8 @@ class FittedNetwork(NamedTuple):
         Of the exogenous columns.
     architecture : dict
         The parameters that the network was built by.
-    calibration : ResidualQuantiles, LevelQuantiles or None
-        In standardised units, or in levels; None if there is none.
+    calibration : ResidualQuantiles, Correction or None
+        In standardised units; None if there is none.
     """
 
     net: SequenceNet
@@ -76,7 +82,7 @@ class FittedNetwork(NamedTuple):
     exogenous_scaling: tuple[np.ndarray, np.ndarray] | None
     categories: Categories
     architecture: dict[str, Any]
-    calibration: ResidualQuantiles | LevelQuantiles | None
+    calibration: ResidualQuantiles | Correction | None
 
 
 class Forecast:
@@ -347,7 +353,7 @@ def calibrate(
     *,
     window_length: int,
     horizon: int,
-) -> ResidualQuantiles | LevelQuantiles:
+) -> ResidualQuantiles | Correction:
     """Collect what a network's forecasts miss on windows, step by step.
 
     Of distributions, the levels at which the true values stood.
@@ -365,10 +371,13 @@ def calibrate(
     true = target.numpy()
     if mask is not None:
         true = np.where(mask.numpy(), true, np.nan)
-    found = _errors(net, inputs["past"], inputs.get("future"), true)
+    parts = run(net, inputs["past"], inputs.get("future"), true.shape[1])
     if module.likelihood is None:
-        return ResidualQuantiles(found)
-    return LevelQuantiles(found)
+        return ResidualQuantiles(true - parts[0][1].mean())
+    found = [part.level(true[:, steps]) for steps, part in parts]
+    seen = np.where(np.isnan(true), np.nan, np.concatenate(found, axis=1))
+    levels = LevelQuantiles(seen)
+    return Correction(levels, QuantileOffsets(_misses(levels, parts, true)))
 
 
 def recalibrate(
@@ -405,32 +414,37 @@ def recalibrate(
         past.append(cut_windows(one, ends, fitted.window_length, module.masked))
         if fitted.exogenous:
             future.append(_stored_future(one, ends, np.arange(1, horizon + 1)))
-    found = _errors(
+    observed = np.concatenate(true)
+    parts = run(
         fitted.net,
         torch.from_numpy(np.concatenate(past)),
         torch.from_numpy(np.concatenate(future)) if future else None,
-        np.concatenate(true),
+        horizon,
     )
-    return fitted._replace(calibration=calibration.updated(found, max(n_new)))
+    if isinstance(calibration, Correction):
+        misses = _misses(calibration.levels, parts, observed)
+        offsets = calibration.offsets.updated(misses, max(n_new))
+        return fitted._replace(calibration=calibration._replace(offsets=offsets))
+    missed = observed - parts[0][1].mean()
+    return fitted._replace(calibration=calibration.updated(missed, max(n_new)))
 
 
 def _calibration_windows(module: Any, horizon: int) -> int:
     """Return the largest number of windows to calibrate by."""
     if module.likelihood is not None and horizon > module.horizon:
         return _CALIBRATION_PATHS
-    affordable = _CALIBRATION_VALUES // (horizon * module.n_targets)
+    n_each = 1 if module.likelihood is None else len(OFFSET_LEVELS)
+    affordable = _CALIBRATION_VALUES // (horizon * module.n_targets * n_each)
     return min(_CALIBRATION_WINDOWS, max(affordable, 100))
 
 
-def _errors(
-    net: SequenceNet, past: Tensor, future: Tensor | None, true: np.ndarray
+def _misses(
+    levels: LevelQuantiles, parts: list[tuple[slice, Distribution]], true: np.ndarray
 ) -> np.ndarray:
-    """Return what forecasts miss, or the levels at which true values stand in them."""
-    parts = run(net, past, future, true.shape[1])
-    if net.module_.likelihood is None:
-        return true - parts[0][1].mean()
-    levels = [part.level(true[:, steps]) for steps, part in parts]
-    return np.where(np.isnan(true), np.nan, np.concatenate(levels, axis=1))
+    """Return what quantiles at corrected levels miss of true values."""
+    alpha = levels.levels(np.arange(1, true.shape[1] + 1), OFFSET_LEVELS)
+    found = [part.quantile(alpha[steps]) for steps, part in parts]
+    return true[..., None] - np.concatenate(found, axis=1)
 
 
 def _stored_future(one: GridSeries, ends: np.ndarray, offset: np.ndarray) -> np.ndarray:

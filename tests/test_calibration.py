@@ -1,7 +1,13 @@
 import numpy as np
 from scipy.stats import norm
 
-from sklrnn.calibration import LevelQuantiles, ResidualQuantiles
+from sklrnn.calibration import LEVELS as ALL_LEVELS
+from sklrnn.calibration import (
+    OFFSET_LEVELS,
+    LevelQuantiles,
+    QuantileOffsets,
+    ResidualQuantiles,
+)
 
 LEVELS = np.array([0.001, 0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975, 0.999])
 RNG = np.random.default_rng(0)
@@ -111,10 +117,33 @@ def test_nothing_new_changes_nothing():
     )
 
 
-def test_levels_of_a_distribution_that_became_too_narrow_are_moved_out():
-    table = LevelQuantiles(RNG.random((300, 1, 1)))
-    for _ in range(30):
-        z = RNG.normal(scale=3.0, size=(24, 1, 1))  # where 1 was predicted
-        table = table.updated(norm.cdf(z), n_new=24)
-    low, high = table.levels(np.array([1]), np.array([0.1, 0.9]))[0, 0]
-    assert low < 0.01 and high > 0.99
+def errors_of(values, center=0.0, scale=1.0):
+    """Return what normal quantiles miss of values, (windows, steps, targets)."""
+    return values[..., None] - norm.ppf(OFFSET_LEVELS, center, scale)
+
+
+def test_offsets_of_right_quantiles_are_near_0():
+    found = QuantileOffsets(errors_of(RNG.normal(size=(20000, 2, 1)))).at(np.array([2]))
+    assert found.shape == (1, 1, len(ALL_LEVELS))
+    np.testing.assert_allclose(found, 0, atol=0.15)
+
+
+def test_offsets_are_what_quantiles_lack():
+    table = QuantileOffsets(errors_of(RNG.normal(3, 2, size=(20000, 1, 2))))
+    expected = norm.ppf(ALL_LEVELS, 3, 2) - norm.ppf(ALL_LEVELS)
+    inner = (ALL_LEVELS > 0.02) & (ALL_LEVELS < 0.98)
+    for of_target in table.at(np.array([1]))[0]:
+        np.testing.assert_allclose(of_target[inner], expected[inner], atol=0.15)
+
+
+def test_offsets_follow_quantiles_that_became_wrong():
+    table = QuantileOffsets(errors_of(RNG.normal(size=(300, 1, 1))))
+    low, high = np.searchsorted(ALL_LEVELS, [0.1, 0.9])
+    hits = []
+    for step in range(600):
+        new = RNG.normal(2.0, 3.0, size=(1, 1, 1))
+        bounds = norm.ppf([0.1, 0.9]) + table.at(np.array([1]))[0, 0, [low, high]]
+        if step > 100:
+            hits.append(bounds[0] <= new[0, 0, 0] <= bounds[1])
+        table = table.updated(errors_of(new), n_new=1)
+    assert abs(np.mean(hits) - 0.8) < 0.05
