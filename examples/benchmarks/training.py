@@ -1,4 +1,4 @@
-"""Training speed and memory beside hand-written PyTorch loops.
+"""Training speed and memory beside hand-written PyTorch loops and other libraries.
 
     python examples/benchmarks/training.py
     python examples/benchmarks/training.py --only panel --rounds 1
@@ -11,7 +11,8 @@ a training takes besides its steps.
 
 "DataLoader" is the loop that most people write, over a TensorDataset of all windows.
 "by index" is the fastest that plain PyTorch offers: whole batches gathered by index
-from a view of the series.
+from a view of the series. Other libraries take part where they are installed
+(`libraries.py`: darts, gluonts, neuralforecast, pytorch-forecasting).
 
 Memory is measured in processes of its own, as peak resident memory above what a process
 holds after ``import torch``.
@@ -22,6 +23,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
+import importlib.util
 import statistics
 import subprocess
 import sys
@@ -32,11 +34,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from libraries import LIBRARIES
 from torch import nn
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
-
-HIDDEN, LR = 64, 1e-3
-MEMORY = (96, 24)
 
 
 class Setting(NamedTuple):
@@ -48,6 +48,8 @@ class Setting(NamedTuple):
     horizon: int
     batch: int
     steps: tuple[int, int]  # of the short and of the long training
+    hidden: int = 64
+    lr: float = 1e-3
 
     def n_windows(self):
         return self.series * (self.rows - self.window - self.horizon + 1)
@@ -81,8 +83,8 @@ class HandWritten(nn.Module):
     def __init__(self, setting):
         super().__init__()
         layer = {"lstm": nn.LSTM, "gru": nn.GRU}[setting.cell]
-        self.rnn = layer(setting.channels, HIDDEN, batch_first=True)
-        self.head = nn.Linear(HIDDEN, setting.horizon * setting.channels)
+        self.rnn = layer(setting.channels, setting.hidden, batch_first=True)
+        self.head = nn.Linear(setting.hidden, setting.horizon * setting.channels)
 
     def forward(self, x):
         return self.head(self.rnn(x)[0][:, -1]).view(len(x), -1, x.shape[-1])
@@ -98,7 +100,7 @@ def all_windows(values, setting):
 
 def train_by_hand(setting, batches, n_epochs):
     net = HandWritten(setting)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=setting.lr, weight_decay=1e-2)
     loss_function = nn.MSELoss()
     for _ in range(n_epochs):
         for past, future in batches():
@@ -154,9 +156,9 @@ def sklrnn(values, setting, size, n_epochs):
         setting.cell,
         window_length=setting.window,
         horizon=setting.horizon,
-        hidden_size=HIDDEN,
+        hidden_size=setting.hidden,
         batch_size=setting.batch,
-        lr=LR,
+        lr=setting.lr,
         normalize="standard",
         max_epochs=None if size < setting.n_windows() else n_epochs,
         validation_fraction=None,
@@ -178,10 +180,20 @@ def StopAfter(n_epochs):
     return Stop()
 
 
+def of_library(train):
+    """Return a contender that gives a library the series as a long table."""
+    return lambda values, *rest: train(long_form(values), *rest)
+
+
 CONTENDERS = {
     "DataLoader": dataloader,
     "by index": by_index,
     "sklrnn": sklrnn,
+    **{
+        name: of_library(train)
+        for name, train in LIBRARIES.items()
+        if importlib.util.find_spec(name)
+    },
 }
 
 
@@ -216,7 +228,7 @@ def compare(name, rounds):
             for (step, _), (by_hand, _) in zip(costs, found["DataLoader"], strict=True)
         ]
         print(
-            f"{name:10s} {label:15s} {1000 * step:11.2f} {step / base:6.2f} "
+            f"{name:10s} {label:20s} {1000 * step:11.2f} {step / base:6.2f} "
             f"{min(ratios):6.2f} {max(ratios):6.2f} {rest:9.1f}",
             flush=True,
         )
@@ -265,7 +277,7 @@ def main():
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     print("CPU time of training, 64 units, one thread; ratios to the DataLoader's loop")
-    print(f"{'data':10s} {'':15s} {'ms a step':>11s}  ratio   from     to   set-up s")
+    print(f"{'data':10s} {'':20s} {'ms a step':>11s}  ratio   from     to   set-up s")
     for name in options.only:
         compare(name, options.rounds)
     if options.no_memory:

@@ -20,7 +20,7 @@ class WindowSet:
         All series one after the other, each behind rows of padding.
     starts : ndarray of shape (n_windows,), int32 or, of very many rows, int64
         First row of each window's past.
-    n_valid : ndarray of shape (n_windows,), int16 or, of very long horizons, int32
+    n_valid : ndarray of shape (n_windows,), of the smallest signed integers that do
         How many steps of each window's future may be scored.
     observed : ndarray of shape (n_rows, n_targets), bool, or None
         Which targets may be scored, where the rows themselves do not tell: gaps that
@@ -171,11 +171,14 @@ def split_windows(
     else:
         flat, firsts = stack_series(series, window_length, horizon, masked)
         observed = _observed(series, firsts, len(flat)) if not masked else None
-    # There can be as many windows as rows.
+    # There can be as many windows as rows. Memory that is never written costs nothing.
+    most = sum(one.end for one in series)
     small = np.int32 if len(flat) < 2**31 else np.int64
-    smaller = np.int16 if horizon < 2**15 else np.int32
-    starts: dict[str, list[np.ndarray]] = {"train": [], "valid": []}
-    n_valid: dict[str, list[np.ndarray]] = {"train": [], "valid": []}
+    smaller = np.min_scalar_type(-horizon)
+    starts, n_valid, counts = {}, {}, {"train": 0, "valid": 0}
+    for name in counts:
+        starts[name] = np.empty(most, dtype=small)
+        n_valid[name] = np.empty(most, dtype=smaller)
     for one, first in zip(series, firsts, strict=True):
         seen = ~np.isnan(one.values[: one.end, : one.n_targets])
         split = validation_start(seen, validation_fraction)
@@ -185,20 +188,15 @@ def split_windows(
             ("valid", max(split - 1, 0), one.end),
         ):
             last_seen = _worth_scoring(one, np.arange(low, high - 1), horizon)
-            begins = last_seen + first - window_length + 1
-            starts[name].append(begins.astype(small))
-            scored = np.minimum(high - 1 - last_seen, horizon)
-            n_valid[name].append(scored.astype(smaller))
-    sets = {
-        name: WindowSet(
-            flat,
-            np.concatenate(starts.pop(name)),
-            np.concatenate(n_valid.pop(name)),
-            observed,
-        )
-        for name in ("train", "valid")
-    }
-    return sets["train"], sets["valid"] if len(sets["valid"]) else None
+            place = slice(counts[name], counts[name] + len(last_seen))
+            starts[name][place] = last_seen + first - window_length + 1
+            n_valid[name][place] = np.minimum(high - 1 - last_seen, horizon)
+            counts[name] = place.stop
+    train, valid = (
+        WindowSet(flat, starts[name][:n], n_valid[name][:n], observed)
+        for name, n in counts.items()
+    )
+    return train, valid if len(valid) else None
 
 
 def _observed(
