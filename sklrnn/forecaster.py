@@ -988,7 +988,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         -------
         list of dict
         """
-        quick = {"max_epochs": 2, "hidden_size": 4, "random_state": 0}
+        quick = {
+            "max_epochs": 2,
+            "update_epochs": 1,
+            "hidden_size": 4,
+            "random_state": 0,
+        }
         return [
             {**quick},
             {

@@ -9,8 +9,9 @@ inside the intervals of that coverage, the pinball loss is the mean over the lev
 to 0.9, the CRPS twice the mean over 0.01 to 0.99; both in units of the training part's
 deviation. The naive forecast repeats the last day; sktime makes distributions of it by
 formula, from the variance of its errors, and by conformal prediction, from the errors
-of the last 12 of the 252 hours before each forecast. It fits anew for each of these
-hours, which takes most of the time; ``--fast`` leaves these two out.
+of forecasts from the last 36 hours before each forecast, 12 of which reach a day ahead.
+It fits anew for each of these hours, which takes most of the time; ``--fast`` leaves
+these two out.
 """
 
 import os
@@ -31,6 +32,7 @@ from sklrnn import RNNForecaster
 from sklrnn.datasets import load_compressor
 
 DAY = 24
+N_HOURS = 36
 LEVELS = np.round(np.arange(1, 100) / 100, 2)
 EDGES = {"80 %": (0.1, 0.9), "95 %": (0.025, 0.975)}
 COLUMNS = ("80 %", "95 %", "pinball", "CRPS", "seconds")
@@ -91,7 +93,7 @@ def measure(y, forecaster):
     quantiles, true = [], []
     for cutoff in range(first, n_days * DAY, DAY):
         if not trained:
-            forecaster.fit(known[cutoff - 10 * DAY - 12 : cutoff], fh=fh)
+            forecaster.fit(known[cutoff - 10 * DAY - N_HOURS : cutoff], fh=fh)
         elif cutoff == first:
             forecaster.fit(train, fh=fh)
         else:
