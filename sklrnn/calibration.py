@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 _SMALLEST_LEVEL = 1e-4  # beyond which tails of predicted distributions tell nothing
+_FEWEST = 3  # residuals, to take quantiles of
 _LEAST_KEPT = 100  # residuals, where there were fewer to begin with
 # How tracked levels move, in normal quantiles: per time step, per update, in all.
 _GAIN, _MOST_GAIN, _MOST_SHIFT = 0.05, 1.0, 1.0
@@ -143,7 +144,7 @@ class ResidualQuantiles:
         middle = self._median(sample, n)
         tails = middle + (inner - middle) * np.maximum(stretch, 1.0)
         spread = np.sqrt(self._mean_square(sample, n)) * norm.ppf(alpha)
-        return np.where(n < 3, spread, tails) * growth[..., None]
+        return np.where(n < _FEWEST, spread, tails) * growth[..., None]
 
     def variance(self, steps: np.ndarray) -> np.ndarray:
         """Return the mean squared error, (n_steps, n_targets).
@@ -248,11 +249,16 @@ class QuantileOffsets:
         return later
 
     def at(self, steps: np.ndarray) -> np.ndarray:
-        """Return the offsets at `LEVELS`, (n_steps, n_targets, len(LEVELS))."""
+        """Return the offsets at `LEVELS`, (n_steps, n_targets, len(LEVELS)).
+
+        They are 0 where fewer than 3 observations tell.
+        """
         found = self.errors.quantiles(steps, OFFSET_LEVELS)
         n = len(OFFSET_LEVELS)
         found = found.reshape(len(steps), -1, n, n).diagonal(axis1=-2, axis2=-1)
-        return found @ _BETWEEN
+        _, counts, _ = self.errors._at(steps)
+        enough = counts.reshape(found.shape) >= _FEWEST
+        return np.where(enough, found, 0.0) @ _BETWEEN
 
 
 class Correction(NamedTuple):

@@ -147,3 +147,11 @@ def test_offsets_follow_quantiles_that_became_wrong():
             hits.append(bounds[0] <= new[0, 0, 0] <= bounds[1])
         table = table.updated(errors_of(new), n_new=1)
     assert abs(np.mean(hits) - 0.8) < 0.05
+
+
+def test_too_few_observations_move_no_quantile():
+    table = QuantileOffsets(errors_of(RNG.normal(size=(2, 1, 1))))
+    assert (table.at(np.array([1, 5])) == 0).all()
+    assert (
+        table.updated(errors_of(np.full((1, 1, 1), 9.0)), 1).at(np.array([1])) != 0
+    ).any()
