@@ -8,6 +8,7 @@ from sktime.datasets import load_airline
 
 from sklrnn import RNNForecaster
 from sklrnn.batches import Batches, Share, WindowDataset
+from sklrnn.calibration import Correction
 from sklrnn.data.parted import PartedSeries
 from sklrnn.data.parts import open_parts
 from sklrnn.data.tables import read_series
@@ -42,7 +43,9 @@ def learned(forecaster):
     fitted = forecaster.pretrained_
     weights = {n: w.numpy() for n, w in fitted.net.module_.state_dict().items()}
     calibration = fitted.calibration
-    residuals = getattr(calibration, "z", calibration).residuals
+    if isinstance(calibration, Correction):
+        calibration = calibration.offsets.errors
+    residuals = calibration.residuals
     history = fitted.histories[list(fitted.histories)[-1]]
     losses = np.array(
         [[v for k, v in r.items() if k.endswith("loss")] for r in history]
