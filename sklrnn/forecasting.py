@@ -356,7 +356,8 @@ def calibrate(
 ) -> ResidualQuantiles | Correction:
     """Collect what a network's forecasts miss on windows, step by step.
 
-    Of distributions, the levels at which the true values stood.
+    Of distributions, the levels at which the true values stood, and what the quantiles
+    at levels corrected by these still miss.
     """
     module: Any = net.module_
     dataset = WindowDataset(

@@ -174,7 +174,7 @@ def split_windows(
     # There can be as many windows as rows. Memory that is never written costs nothing.
     most = sum(one.end for one in series)
     small = np.int32 if len(flat) < 2**31 else np.int64
-    smaller = np.min_scalar_type(-horizon)
+    smaller = np.min_scalar_type(-horizon - 1)
     starts, n_valid, counts = {}, {}, {"train": 0, "valid": 0}
     for name in counts:
         starts[name] = np.empty(most, dtype=small)

@@ -49,6 +49,18 @@ def test_validation_scores_the_newest_part_and_training_nothing_of_it():
     assert set(valid_scored) == set(range(40, 50))
 
 
+@pytest.mark.parametrize("horizon", [127, 128, 200])
+def test_horizons_longer_than_the_smallest_integers(horizon):
+    train, _ = split_windows(
+        series(500),
+        window_length=5,
+        horizon=horizon,
+        validation_fraction=None,
+        masked=False,
+    )
+    assert train.n_valid.max() == horizon and train.n_valid.min() == 1
+
+
 def test_every_row_after_the_first_window_is_scored():
     train, valid = split_windows(
         series(40), window_length=8, horizon=3, validation_fraction=None, masked=False
