@@ -17,8 +17,9 @@ _LOW = np.array([0.001, 0.005, 0.01, 0.025])
 LEVELS = np.r_[_LOW, np.arange(1, 20) / 20, 1 - _LOW[::-1]]
 """Levels at which calibration looks."""
 
-OFFSET_LEVELS = LEVELS[[1, 3, 4, 5, 8, 13, 18, 21, 22, 23, 25]]
-"""Those at which predicted quantiles are compared with what came, 0.005 to 0.995."""
+_OUTER = np.array([0.005, 0.025, 0.05, 0.1, 0.25])
+OFFSET_LEVELS = np.r_[_OUTER, 0.5, 1 - _OUTER[::-1]]
+"""Levels at which predicted quantiles are compared with what came."""
 
 
 class ResidualQuantiles:

@@ -4,7 +4,7 @@ None of them trains quite the network of the others: darts and neuralforecast pu
 own layers behind the recurrent one, gluonts has LSTM alone, predicts a distribution and
 runs on through the horizon, as pytorch-forecasting does. gluonts, neuralforecast and
 pytorch-forecasting read several columns as as many series, so their batches hold a
-window of each column. Names, sizes, windows, batches and steps are the same.
+window of each column. Units, windows, batches and steps are the same.
 """
 
 import logging
@@ -26,11 +26,6 @@ def quiet_trainer(**options):
         "gradient_clip_val": 1.0,
         **options,
     }
-
-
-def n_steps(setting, size):
-    """Return the number of batches of an epoch."""
-    return -(-size // setting.batch)
 
 
 def one_column(table):
@@ -60,7 +55,7 @@ def darts(table, setting, size, n_epochs):
         optimizer_cls=torch.optim.AdamW,
         optimizer_kwargs={"lr": setting.lr},
         random_state=0,
-        pl_trainer_kwargs=quiet_trainer(limit_train_batches=n_steps(setting, size)),
+        pl_trainer_kwargs=quiet_trainer(limit_train_batches=setting.n_batches(size)),
     ).fit(series)
 
 
@@ -76,7 +71,7 @@ def neuralforecast(table, setting, size, n_epochs):
         decoder_hidden_size=setting.hidden,
         decoder_layers=1,
         recurrent=False,
-        max_steps=n_epochs * n_steps(setting, size),
+        max_steps=n_epochs * setting.n_batches(size),
         learning_rate=setting.lr,
         batch_size=min(setting.series * setting.channels, 32),
         windows_batch_size=setting.batch * setting.channels,
@@ -113,7 +108,7 @@ def pytorch_forecasting(table, setting, size, n_epochs):
     batches = windows.to_dataloader(
         train=True, batch_size=setting.batch * setting.channels, num_workers=0
     )
-    options = quiet_trainer(limit_train_batches=n_steps(setting, size))
+    options = quiet_trainer(limit_train_batches=setting.n_batches(size))
     Trainer(max_epochs=n_epochs, **options).fit(model, batches)
 
 
@@ -135,7 +130,7 @@ def gluonts(table, setting, size, n_epochs):
         lags_seq=[1],
         time_features=[],
         batch_size=setting.batch * setting.channels,
-        num_batches_per_epoch=n_steps(setting, size),
+        num_batches_per_epoch=setting.n_batches(size),
     )
     with tempfile.TemporaryDirectory() as folder:  # it cannot do without checkpoints
         estimator.trainer_kwargs |= quiet_trainer(

@@ -11,8 +11,8 @@ the same for all horizons; the epoch is chosen by the validation part. The param
 were chosen on ETTh1, at horizons 96 and 192, by the validation part and by time, from
 some 20 settings; ETTh2 takes them over; those of ETTm1 are the better of two at its
 horizon 96. Test errors of all these had been seen. The validation part of ETTh2 alone
-would have had others: two members of 128 units are better there at three horizons, and
-worse on the test part (MSE .341, .369 and .409 at 192, 336 and 720).
+would have had others: with one seed, two members of 128 units are better there at three
+horizons, and worse on the test part (MSE .341, .369 and .409 at 192, 336 and 720).
 
 DLinear (Zeng et al. 2023) is trained here, with the same windows and Adam. What else is
 listed is published: SegRNN (Lin et al. 2023) and xLSTM-Mixer (Kraus et al. 2024), the

@@ -54,14 +54,16 @@ class Setting(NamedTuple):
     def n_windows(self):
         return self.series * (self.rows - self.window - self.horizon + 1)
 
+    def n_batches(self, size):
+        return -(-size // self.batch)
+
     def epochs(self):
         """Return the windows of an epoch, and the epochs of both trainings.
 
         An epoch is at most as many steps as the short training has.
         """
         size = min(self.n_windows(), self.steps[0] * self.batch)
-        per_epoch = -(-size // self.batch)
-        return size, [max(n // per_epoch, 1) for n in self.steps]
+        return size, [max(n // self.n_batches(size), 1) for n in self.steps]
 
 
 SETTINGS = {
@@ -200,7 +202,7 @@ CONTENDERS = {
 def cost(contender, values, setting):
     """Return seconds of CPU time a step, and those besides the steps."""
     size, epochs = setting.epochs()
-    steps = [n * -(-size // setting.batch) for n in epochs]
+    steps = [n * setting.n_batches(size) for n in epochs]
     seconds = []
     for n_epochs in epochs:
         start = time.process_time()
