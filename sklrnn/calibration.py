@@ -12,7 +12,8 @@ _SMALLEST_LEVEL = 1e-4  # beyond which tails of predicted distributions tell not
 _FEWEST = 3  # residuals, to take quantiles of
 _LEAST_KEPT = 100  # residuals, where there were fewer to begin with
 # How tracked levels move, in normal quantiles: per time step, per update, in all.
-_GAIN, _MOST_GAIN, _MOST_SHIFT = 0.05, 1.0, 1.0
+_GAIN, _MOST_GAIN, _MOST_SHIFT = 0.05, 1.0, 1.25
+_LEAST_WIDTH = 0.15  # of intervals, as a share of those learned in `fit`
 _LOW = np.array([0.001, 0.005, 0.01, 0.025])
 LEVELS = np.r_[_LOW, np.arange(1, 20) / 20, 1 - _LOW[::-1]]
 """Levels at which calibration looks."""
@@ -20,6 +21,8 @@ LEVELS = np.r_[_LOW, np.arange(1, 20) / 20, 1 - _LOW[::-1]]
 _OUTER = np.array([0.005, 0.025, 0.05, 0.1, 0.25])
 OFFSET_LEVELS = np.r_[_OUTER, 0.5, 1 - _OUTER[::-1]]
 """Levels at which predicted quantiles are compared with what came."""
+
+_MIDDLE = np.array([0.5])
 
 
 class ResidualQuantiles:
@@ -38,6 +41,9 @@ class ResidualQuantiles:
         In the order of time, as far as there is one.
     grows : bool, default=True
         Whether steps without residuals grow with the square root of the step.
+    n_levels : int, default=1
+        Number of columns that each target has: what so many quantiles of it, from the
+        lowest level to the highest and symmetric about the median, miss.
 
     References
     ----------
@@ -48,8 +54,12 @@ class ResidualQuantiles:
     shift", NeurIPS 2021.
     """
 
-    def __init__(self, residuals: np.ndarray, grows: bool = True) -> None:
+    def __init__(
+        self, residuals: np.ndarray, grows: bool = True, n_levels: int = 1
+    ) -> None:
         self.grows = grows
+        self.n_levels = n_levels
+        self.first: ResidualQuantiles | None = None
         self.n_kept = max(len(residuals), _LEAST_KEPT)
         self.shifts = np.zeros((residuals.shape[2], len(LEVELS)))
         self._keep(residuals.astype(np.float32))
@@ -69,7 +79,12 @@ class ResidualQuantiles:
         They take the place of the oldest ones (Xu and Xie 2021), and where another
         share of them than alpha lies below the quantile alpha, that is taken at a level
         moved against it from now on (Gibbs and Candes 2021): by 0.05 per time step in
-        units of normal quantiles, by 1 at most per call and 1 at most in all.
+        units of normal quantiles, by 1 at most per call and 1.25 at most in all.
+
+        A residual beyond all that were known of its step counts with its mirror image:
+        a machine that has stopped can start again, which no residual tells before it
+        does. Intervals stay at least 0.15 times as wide, on either side of the median,
+        as they were at first.
 
         Parameters
         ----------
@@ -92,14 +107,24 @@ class ResidualQuantiles:
         excess[counts == 0] = 0.0
         gain = min(_GAIN * n_new, _MOST_GAIN)
         later = copy.copy(self)
+        later.first = self.first or self
         moved = self.shifts + gain * excess
         later.shifts = np.clip(moved, -_MOST_SHIFT, _MOST_SHIFT)
-        everything = np.concatenate([self.recent, residuals.astype(np.float32)])
+        new = residuals.astype(np.float32)
+        everything = np.concatenate([self.recent, self._mirrored(new), new])
         seen = ~np.isnan(everything)
         age = seen[::-1].cumsum(axis=0)[::-1]
         everything[age > self.n_kept] = np.nan
         later._keep(everything[~np.isnan(everything).all(axis=(1, 2))])
         return later
+
+    def _mirrored(self, residuals: np.ndarray) -> np.ndarray:
+        """Return the mirror images of residuals beyond those known, else NaN."""
+        beyond = residuals < np.fmin.reduce(self.recent)
+        beyond |= residuals > np.fmax.reduce(self.recent)
+        mirrored = np.where(beyond, -residuals, np.nan)
+        by_level = mirrored.reshape(*residuals.shape[:2], -1, self.n_levels)
+        return by_level[..., ::-1].reshape(residuals.shape)
 
     def _levels(self, alpha: np.ndarray) -> np.ndarray:
         """Return the levels to take quantiles at: one row per target if any moved."""
@@ -127,7 +152,16 @@ class ResidualQuantiles:
         -------
         ndarray of shape (n_steps, n_targets, n_levels)
         """
-        return self._sample_quantiles(steps, self._levels(alpha))
+        found = self._sample_quantiles(steps, self._levels(alpha))
+        if self.first is None or self.n_levels > 1:
+            return found
+        middle = self._sample_quantiles(steps, self._levels(_MIDDLE))
+        return widened(found, middle, self.first.least(steps, alpha))
+
+    def least(self, steps: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """Return how far quantiles are to lie from the median, at least; signed."""
+        found, middle = (self.quantiles(steps, levels) for levels in (alpha, _MIDDLE))
+        return _LEAST_WIDTH * (found - middle)
 
     def _sample_quantiles(self, steps: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         """Return the quantiles of the residuals, at the levels as they are."""
@@ -150,14 +184,17 @@ class ResidualQuantiles:
     def variance(self, steps: np.ndarray) -> np.ndarray:
         """Return the mean squared error, (n_steps, n_targets).
 
-        Where levels have moved it grows, or shrinks, as the quantiles do.
+        After updates it grows, or shrinks, as the quantiles do.
         """
         sample, n, growth = self._at(steps)
         found = self._mean_square(sample, n[..., None])[..., 0] * growth**2
-        if self.shifts.any():
+        if self.first is not None:
             wide, usual = (
-                np.square(self._sample_quantiles(steps, levels)).mean(axis=-1)
-                for levels in (self._levels(LEVELS), LEVELS)
+                np.square(found).mean(axis=-1)
+                for found in (
+                    self.quantiles(steps, LEVELS),
+                    self._sample_quantiles(steps, LEVELS),
+                )
             )
             found = found * np.where(usual > 0, wide, 1) / np.where(usual > 0, usual, 1)
         return found
@@ -241,7 +278,9 @@ class QuantileOffsets:
     """
 
     def __init__(self, errors: np.ndarray) -> None:
-        self.errors = ResidualQuantiles(_in_columns(errors), grows=False)
+        self.errors = ResidualQuantiles(
+            _in_columns(errors), grows=False, n_levels=errors.shape[-1]
+        )
 
     def updated(self, errors: np.ndarray, n_new: int) -> QuantileOffsets:
         """Do as `ResidualQuantiles.updated`."""
@@ -271,10 +310,32 @@ class Correction(NamedTuple):
         Learned in `fit`.
     offsets : QuantileOffsets
         Of what the quantiles at these levels miss; they go on learning.
+    spread : ResidualQuantiles or None
+        Of what the median at these levels missed in `fit`; None for counts, whose
+        distributions are never as narrow as the last values may have been.
     """
 
     levels: LevelQuantiles
     offsets: QuantileOffsets
+    spread: ResidualQuantiles | None
+
+
+def widened(
+    quantiles: np.ndarray, middle: np.ndarray, least: np.ndarray
+) -> np.ndarray:
+    """Return quantiles that lie at least as far from the median as `least` says.
+
+    Parameters
+    ----------
+    quantiles : ndarray of shape (..., n_levels)
+    middle : ndarray of shape (..., 1)
+        The median.
+    least : ndarray of shape (..., n_levels)
+        Negative below the median.
+    """
+    bound = middle + least
+    moved = [np.minimum(quantiles, bound), np.maximum(quantiles, bound)]
+    return np.select([least < 0, least > 0], moved, quantiles)
 
 
 def _in_columns(errors: np.ndarray) -> np.ndarray:

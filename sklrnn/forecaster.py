@@ -12,7 +12,7 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from sklrnn import conventions
 from sklrnn.base import check_params
-from sklrnn.calibration import LEVELS
+from sklrnn.calibration import LEVELS, widened
 from sklrnn.data.categories import Categories
 from sklrnn.data.parted import PartedSeries
 from sklrnn.data.parts import Parts, open_parts
@@ -872,7 +872,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         known = {name: self._calibrated(one, alpha) for name, one in distinct.items()}
         found = []
         for one, offset, of_one in zip(self._series, offsets, forecasts, strict=True):
-            levels, errors = known[id(offset)]
+            levels, errors, least = known[id(offset)]
             scale = one.scale[: one.n_targets, None]
             if levels is None:
                 found.append(of_one.mean()[..., None] + errors * scale)
@@ -880,6 +880,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 found.append(of_one.quantile(levels))
             else:
                 table = np.sort(of_one.quantile(levels) + errors * scale)
+                if least is not None:
+                    middle = table[..., LEVELS == 0.5]
+                    table = widened(table, middle, least * scale)
                 quantiles = interpolate(LEVELS, table, alpha)
                 if self.distribution == "negative_binomial":
                     quantiles = np.maximum(quantiles.round(), 0)
@@ -887,22 +890,24 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         return found
 
     def _calibrated(self, offset, alpha):
-        """Return levels at which to take quantiles, and what to add to them.
+        """Return levels of quantiles, what to add to them, and their least distance.
 
         Without levels it is to be added to the forecast. Both together are for the
-        quantiles at `LEVELS`.
+        quantiles at `LEVELS`, as is how far these lie from the median, if it is said.
         """
         calibration, ahead = self._fitted.calibration, np.maximum(offset, 1)
         if calibration is None:
             n_targets = len(self._fitted.targets)
-            return np.broadcast_to(alpha, (len(offset), n_targets, len(alpha))), None
+            as_predicted = np.broadcast_to(alpha, (len(offset), n_targets, len(alpha)))
+            return as_predicted, None, None
         if self.distribution != "point":
-            levels = calibration.levels.levels(ahead, LEVELS)
-            return levels, calibration.offsets.at(ahead)
+            levels, spread = calibration.levels.levels(ahead, LEVELS), calibration.spread
+            least = None if spread is None else spread.least(ahead, LEVELS)
+            return levels, calibration.offsets.at(ahead), least
         if self.calibrate:
-            return None, calibration.quantiles(ahead, alpha)
-        spread = np.sqrt(calibration.variance(ahead))[..., None]
-        return None, spread * norm.ppf(alpha)
+            return None, calibration.quantiles(ahead, alpha), None
+        deviation = np.sqrt(calibration.variance(ahead))[..., None]
+        return None, deviation * norm.ppf(alpha), None
 
     def _predict_var(self, fh, X, cov=False):
         times, offsets = self._plan(fh)

@@ -378,7 +378,11 @@ def calibrate(
     found = [part.level(true[:, steps]) for steps, part in parts]
     seen = np.where(np.isnan(true), np.nan, np.concatenate(found, axis=1))
     levels = LevelQuantiles(seen)
-    return Correction(levels, QuantileOffsets(_misses(levels, parts, true)))
+    misses = _misses(levels, parts, true)
+    spread = None
+    if module.likelihood.kind != "negative_binomial":
+        spread = ResidualQuantiles(misses[..., OFFSET_LEVELS == 0.5][..., 0])
+    return Correction(levels, QuantileOffsets(misses), spread)
 
 
 def recalibrate(

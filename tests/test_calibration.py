@@ -108,6 +108,39 @@ def test_moved_levels_never_cross_and_widen_the_variance():
     assert (table.variance(np.array([1, 2])) > 4).all()
 
 
+def test_what_fell_further_than_ever_can_rise_as_far():
+    table = ResidualQuantiles(RNG.normal(size=(300, 1, 1)))
+    table = table.updated(RNG.normal(-50, 1, size=(24, 1, 1)), n_new=24)
+    low, high = table.quantiles(np.array([1]), np.array([0.025, 0.975]))[0, 0]
+    assert low < -45 and high > 45
+    # What is no further than what was known stays on its side.
+    table = table.updated(RNG.normal(-40, 1, size=(24, 1, 1)), n_new=24)
+    assert (table.residuals[:, 0, 0] < -30).sum() == 48
+    assert (table.residuals[:, 0, 0] > 30).sum() == 24
+
+
+def test_mirror_images_of_quantiles_change_sides():
+    table = QuantileOffsets(errors_of(RNG.normal(size=(300, 1, 1))))
+    later = table.updated(errors_of(np.full((1, 1, 1), -50.0)), n_new=1)
+    mirrored = later.errors.recent[-2, 0]
+    np.testing.assert_allclose(mirrored, errors_of(np.full(1, 50.0))[0], rtol=1e-6)
+
+
+def test_intervals_of_a_machine_at_rest_keep_a_share_of_their_width():
+    levels = np.array([0.1, 0.5, 0.9])
+    first = ResidualQuantiles(RNG.normal(size=(300, 2, 1)))
+    table = first
+    for _ in range(20):
+        table = table.updated(np.full((24, 2, 1), 0.01), n_new=24)
+    steps = np.array([1, 2])
+    wide, narrow = (one.quantiles(steps, levels)[:, 0] for one in (first, table))
+    np.testing.assert_allclose(narrow[:, 1], 0.01, atol=1e-6)
+    np.testing.assert_allclose(
+        np.diff(narrow, axis=1), 0.15 * np.diff(wide, axis=1), rtol=1e-5
+    )
+    assert (table.variance(steps) > 0.01).all()
+
+
 def test_nothing_new_changes_nothing():
     table = ResidualQuantiles(RNG.normal(size=(50, 2, 3)))
     later = table.updated(np.full((4, 2, 3), np.nan), n_new=1)
