@@ -320,9 +320,7 @@ class Correction(NamedTuple):
     spread: ResidualQuantiles | None
 
 
-def widened(
-    quantiles: np.ndarray, middle: np.ndarray, least: np.ndarray
-) -> np.ndarray:
+def widened(quantiles: np.ndarray, middle: np.ndarray, least: np.ndarray) -> np.ndarray:
     """Return quantiles that lie at least as far from the median as `least` says.
 
     Parameters

@@ -107,6 +107,11 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         How the horizon comes from the last state: each step as a linear function of
         it; all segments at once, each from the state and a learned query for its
         position (Lin et al. 2023); or segment after segment, each from the one before.
+    shortcut : bool, default=True
+        Whether the last value seen is added to the forecast, each step's with a weight
+        that is learned and 1 at first (beside the recurrent layers, as in Lai et al.
+        2018): training begins from the forecast "as it is now". With
+        ``normalize="last"`` it is added anyway; ``"negative_binomial"`` has none.
     n_members : int, default=1
         Number of networks that are trained with other initial weights and averaged.
     dropout : float, default=0.0
@@ -134,10 +139,13 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         the residuals' own, or normal distributions with their variance if False. Of the
         others it corrects the levels of the quantiles (Chernozhukov et al. 2021), then
         the quantiles (Romano et al. 2019); if False they are as predicted.
-    loss : {"mse", "mae", "huber"}, default="mse"
+    loss : {"mse", "mae", "huber"} or None, default=None
         What is minimised over the observed entries, in standardised units: the mean
-        squared error, the mean absolute error, or Huber's loss, which counts errors
-        above one standard deviation as absolute ones. For ``distribution="point"``.
+        squared error, whose best forecast is the mean; the mean absolute error, whose
+        best is the median; or Huber's loss, between both, which counts errors above one
+        standard deviation as absolute ones. None: "huber", or "mae" where a value
+        is the same more than half of the time (rare sales, which are mostly 0). For
+        ``distribution="point"``; the others have likelihoods for losses.
     optimizer : str or class, default="adamw"
         "adamw" (decoupled weight decay), "adam", "sgd", "rmsprop", or a torch class.
     lr : float, default=5e-3
@@ -210,6 +218,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         The same of the backward network with ``direction="decoupled"``.
     window_length_, horizon_, segment_length_, batch_size_, max_epochs_ : int
         The values in use where the parameter was None.
+    loss_ : str or None
+        The loss in use; None with a predicted distribution.
     seed_ : int
         The seed in use.
 
@@ -333,6 +343,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         channels="joint",
         channel_embedding=False,
         decoder="linear",
+        shortcut=True,
         n_members=1,
         dropout=0.0,
         recurrent_dropout=0.0,
@@ -341,7 +352,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         matching_schedule="constant",
         distribution="point",
         calibrate=True,
-        loss="mse",
+        loss=None,
         optimizer="adamw",
         lr=5e-3,
         weight_decay=1e-2,
@@ -379,6 +390,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self.channels = channels
         self.channel_embedding = channel_embedding
         self.decoder = decoder
+        self.shortcut = shortcut
         self.n_members = n_members
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
@@ -591,6 +603,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self.teacher_history_ = earlier[0] if earlier else None
         self.window_length_, self.horizon_ = fitted.window_length, fitted.horizon
         self.segment_length_ = fitted.segment_length
+        self.loss_ = fitted.loss
         self.batch_size_, self.max_epochs_ = fitted.batch_size, fitted.max_epochs
         return self
 
@@ -901,7 +914,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             as_predicted = np.broadcast_to(alpha, (len(offset), n_targets, len(alpha)))
             return as_predicted, None, None
         if self.distribution != "point":
-            levels, spread = calibration.levels.levels(ahead, LEVELS), calibration.spread
+            levels, spread = (
+                calibration.levels.levels(ahead, LEVELS),
+                calibration.spread,
+            )
             least = None if spread is None else spread.least(ahead, LEVELS)
             return levels, calibration.offsets.at(ahead), least
         if self.calibrate:

@@ -53,6 +53,8 @@ class FittedNetwork(NamedTuple):
         Number of steps ahead that `calibration` is for.
     segment_length : int
         Number of steps that the recurrence reads at once.
+    loss : str or None
+        What was minimised; None for that of a distribution.
     batch_size, max_epochs : int
     epoch_size : int or None
         Number of windows in an epoch; None for all.
@@ -73,6 +75,7 @@ class FittedNetwork(NamedTuple):
     window_length: int
     horizon: int
     segment_length: int
+    loss: str | None
     batch_size: int
     max_epochs: int
     epoch_size: int | None

@@ -22,7 +22,7 @@ from sklrnn.base import (
 from sklrnn.batches import WindowDataset, Windows
 from sklrnn.data.categories import Categories
 from sklrnn.data.parted import PartedSeries, PartedWindows
-from sklrnn.data.tables import GridSeries
+from sklrnn.data.tables import GridSeries, repeats_one_value
 from sklrnn.data.timegrid import season_length
 from sklrnn.data.windows import WindowSet, has_gaps, split_windows
 from sklrnn.forecasting import FittedNetwork, calibrate
@@ -44,13 +44,14 @@ CHANNELS = ("joint", "independent")
 DISTRIBUTIONS = ("point", *LIKELIHOODS)
 LOSSES = {"mse": MaskedMSE, "mae": MaskedMAE, "huber": MaskedHuber}
 CHOSEN = ("window_length", "horizon", "segment_length")
-"""Parameters of the shape that are chosen where they are None."""
+"""Parameters of the shape that are chosen where they are None; so is the loss."""
 
 SHAPE_PARAMS = (
     "normalize",
     "channels",
     "channel_embedding",
     "decoder",
+    "shortcut",
     "distribution",
 )
 """Parameters of the forecaster that its network takes as they are."""
@@ -113,6 +114,7 @@ def learn(
         chosen = tuple(getattr(start, name) for name in CHOSEN)
         masked = start.net.module_.masked
     window_length, horizon, segment_length = chosen
+    loss = params.loss or (start.loss if start else _choose_loss(params, known))
     sizes = categories.sizes(exogenous)
     if sizes and masked and takes(registry.find_cell(params.cell), "masked"):
         raise ValueError(
@@ -159,7 +161,7 @@ def learn(
             batch_size=batch_size,
             max_epochs=max_epochs,
             seed=seed,
-            criterion=_criterion(params),
+            criterion=_criterion(params.distribution, loss),
         )
         if start is not None:
             take_over(net, start.net)
@@ -201,6 +203,7 @@ def learn(
         window_length=window_length,
         horizon=horizon,
         segment_length=segment_length,
+        loss=loss,
         batch_size=batch_size,
         max_epochs=max_epochs,
         epoch_size=epoch_size,
@@ -252,9 +255,9 @@ def check_forecast_params(params: Any) -> None:
     check_choice("normalize", params.normalize, NORMALIZATIONS)
     check_choice("channels", params.channels, CHANNELS)
     check_choice("decoder", params.decoder, DECODERS)
-    check_choice("loss", params.loss, tuple(LOSSES))
+    check_choice("loss", params.loss, (*LOSSES, None))
     check_choice("distribution", params.distribution, DISTRIBUTIONS)
-    if params.distribution != "point" and params.loss != "mse":
+    if params.distribution != "point" and params.loss is not None:
         raise ValueError(
             f"loss is {params.loss!r}, but distribution={params.distribution!r} has a "
             "loss of its own; leave loss out"
@@ -265,7 +268,7 @@ def check_forecast_params(params: Any) -> None:
             "'negative_binomial', which is one of counts; got 'standard'"
         )
     check_integer("n_members", params.n_members, low=1)
-    for name in ("channel_embedding", "calibrate"):
+    for name in ("channel_embedding", "calibrate", "shortcut"):
         value = getattr(params, name)
         if value not in (True, False):
             raise TypeError(f"{name} must be True or False, got {value!r}")
@@ -379,10 +382,15 @@ def _exogenous_scaling(one: GridSeries) -> tuple[np.ndarray, np.ndarray] | None:
     return one.center[columns], one.scale[columns]
 
 
-def _criterion(params: Any) -> type[nn.Module]:
-    if params.distribution == "point":
-        return LOSSES[params.loss]
-    return LIKELIHOODS[params.distribution]
+def _choose_loss(params: Any, series: list[GridSeries]) -> str | None:
+    """Return the loss of a new network; None if its distribution has one."""
+    if params.distribution != "point":
+        return None
+    return "mae" if repeats_one_value(series) else "huber"
+
+
+def _criterion(distribution: str, loss: str | None) -> type[nn.Module]:
+    return LIKELIHOODS[distribution] if loss is None else LOSSES[loss]
 
 
 def _architecture(params: Any) -> dict[str, Any]:

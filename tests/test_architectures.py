@@ -154,7 +154,8 @@ def test_counts_follow_the_formula(cell):
 
     counts = fitted(cell=cell).count_parameters()
     assert counts["layers"] == layer(1)
-    assert counts["head"] == (HIDDEN + 1) * 3 and counts["teacher"] == 0
+    # Three steps, each with weights for the state and one for the last value.
+    assert counts["head"] == (HIDDEN + 1) * 3 + 3 and counts["teacher"] == 0
     assert counts["total"] == counts["layers"] + counts["head"]
     coupled = fitted(cell=cell, direction="coupled", num_layers=2).count_parameters()
     assert coupled["layers"] == 2 * layer(1) + 2 * layer(2 * HIDDEN)

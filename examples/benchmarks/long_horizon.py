@@ -7,12 +7,17 @@ The usual protocol of the ETT data sets (zhouhaoyi/ETDataset, read from the path
 12, 4 and 4 months to train, validate and test; all columns standardised by the first
 part; every window of the test part, at stride 1, the last one included; mean squared
 and mean absolute error over all steps and columns. One set of parameters per data set,
-the same for all horizons; the epoch is chosen by the validation part. The parameters
-were chosen on ETTh1, at horizons 96 and 192, by the validation part and by time, from
-some 20 settings; ETTh2 takes them over; those of ETTm1 are the better of two at its
-horizon 96. Test errors of all these had been seen. The validation part of ETTh2 alone
-would have had others: with one seed, two members of 128 units are better there at three
-horizons, and worse on the test part (MSE .341, .369 and .409 at 192, 336 and 720).
+the same for all horizons. Each network sees every window once: one epoch in small
+batches has the validation loss of three in batches four times as large.
+
+ETTh1 has the setting of the lowest validation loss at horizon 96, with one seed, of ten
+(128 to 512 units, one to eight members, batches of 16 to 64, one to three epochs).
+ETTh2 has another of these, whose loss there is that of three epochs in batches of 64
+(.4875, .4876) and which takes less time; by ETTh2's own validation part these are
+better (MAE at 336 steps .427, here .440), and worse on its test part (MSE .367). On ETTm1
+the validation loss at 336 steps is .4781; two members of 128 units and three epochs in
+batches of 256 reach .4769 in nearly twice the time. Test errors of those older settings
+had been seen, and that of ETTm1's at 336 steps.
 
 DLinear (Zeng et al. 2023) is trained here, with the same windows and Adam. What else is
 listed is published: SegRNN (Lin et al. 2023) and xLSTM-Mixer (Kraus et al. 2024), the
@@ -51,22 +56,16 @@ COMMON = {
     "decoder": "parallel",
     "normalize": "last",
     "loss": "mae",
-    "batch_size": 64,
+    "batch_size": 16,
     "lr": 1e-3,
-    "max_epochs": 3,
+    "max_epochs": 1,
     "refit": False,
 }
 PARAMS = {
-    "ETTh1": {},
-    "ETTh2": {},
+    "ETTh1": {"hidden_size": 512},
+    "ETTh2": {"n_members": 2},
     # Four times as many rows: larger batches and wider segments.
-    "ETTm1": {
-        "hidden_size": 128,
-        "n_members": 2,
-        "segment_length": 48,
-        "batch_size": 256,
-        "lr": 2e-3,
-    },
+    "ETTm1": {"segment_length": 48, "batch_size": 64},
 }
 
 
@@ -158,13 +157,13 @@ def main():
     parser.add_argument("path", help="ETTh1.csv.gz, ETTh2.csv.gz or ETTm1.csv.gz")
     parser.add_argument("--horizons", type=int, nargs="+", default=HORIZONS)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="one epoch: does it run")
+    parser.add_argument("--quick", action="store_true", help="8 units: does it run")
     options = parser.parse_args()
     torch.set_num_threads(1)
     data = Path(options.path).name.split(".")[0]
     table, ends = read(options.path)
     values = table.to_numpy()
-    params = COMMON | PARAMS[data] | ({"max_epochs": 1} if options.quick else {})
+    params = COMMON | PARAMS[data] | ({"hidden_size": 8} if options.quick else {})
     season = 96 if data == "ETTm1" else 24
     print(data, params)
     rows = []

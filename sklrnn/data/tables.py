@@ -430,3 +430,24 @@ def _check_sparsity(n_slots: int, n_rows: int, step: Step) -> None:
 
 def _listed(names: list[str]) -> str:
     return ("column " if len(names) == 1 else "columns ") + ", ".join(names)
+
+
+def repeats_one_value(series: list[GridSeries], n_looked_at: int = 100) -> bool:
+    """Tell whether most targets have one value more than half of the time.
+
+    As sales have that are rare, whose median is 0 (or a machine that mostly rests).
+
+    Parameters
+    ----------
+    series : list of GridSeries
+    n_looked_at : int, default=100
+        Number of series, evenly spaced, to tell it by.
+    """
+    chosen = np.linspace(0, len(series) - 1, min(len(series), n_looked_at)).astype(int)
+    found = []
+    for one in (series[i] for i in chosen):
+        for values in one.values[: one.end, : one.n_targets].T:
+            seen = np.sort(values[~np.isnan(values)])
+            middle = seen[len(seen) // 2 : len(seen) // 2 + 1]
+            found.append((seen == middle).sum() > len(seen) / 2)
+    return float(np.mean(found)) > 0.5

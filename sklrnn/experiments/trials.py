@@ -66,7 +66,7 @@ def make_estimator(
     if architecture.task == "prediction":
         # A forecast reads up to the step before the one that is scored.
         params |= {"horizon": 1, "window_length": protocol.window_length - 1}
-        params["normalize"] = "last"
+        params |= {"normalize": "last", "loss": "mse"}
     else:
         params["window_length"] = protocol.window_length
     params |= architecture.params | changes

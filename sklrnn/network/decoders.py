@@ -24,11 +24,11 @@ class LinearDecoder(nn.Module):
         super().__init__()
         self.horizon = horizon
         self.n_values = n_values
-        self.from_state = nn.Linear(state_size, horizon * n_values)
+        self.to_values = nn.Linear(state_size, horizon * n_values)
 
     def forward(self, state: Tensor) -> Tensor:
         """Decode (batch, state_size) to (batch, horizon, n_values)."""
-        return self.from_state(state).view(len(state), self.horizon, self.n_values)
+        return self.to_values(state).view(len(state), self.horizon, self.n_values)
 
 
 class SegmentDecoder(nn.Module):
@@ -56,11 +56,11 @@ class SegmentDecoder(nn.Module):
         self.n_values = n_values
         self.n_segments = -(-horizon // segment_length)
         self.dropout = VariationalDropout(dropout)
-        self.to_segment = nn.Linear(state_size, segment_length * n_values)
+        self.to_values = nn.Linear(state_size, segment_length * n_values)
 
     def read(self, states: Tensor) -> Tensor:
         """Turn (batch, n_segments, state_size) into (batch, horizon, n_values)."""
-        steps = self.to_segment(self.dropout(states))
+        steps = self.to_values(self.dropout(states))
         return steps.reshape(len(states), -1, self.n_values)[:, : self.horizon]
 
 
@@ -113,7 +113,7 @@ class RecurrentDecoder(SegmentDecoder):
 
     def __init__(self, state_size: int, **shape: Any) -> None:
         super().__init__(state_size, **shape)
-        self.cell = nn.GRUCell(self.to_segment.out_features, state_size)
+        self.cell = nn.GRUCell(self.to_values.out_features, state_size)
 
     def forward(self, state: Tensor) -> Tensor:
         """Decode (batch, state_size) to (batch, horizon, n_values)."""
@@ -122,7 +122,7 @@ class RecurrentDecoder(SegmentDecoder):
         for _ in range(self.n_segments):
             state = self.cell(segment, state)
             states.append(state)
-            segment = self.to_segment(state)
+            segment = self.to_values(state)
         return self.read(torch.stack(states, dim=1))
 
 

@@ -17,6 +17,8 @@ from sklrnn.network.likelihoods import LIKELIHOODS
 from sklrnn.network.segments import SegmentReader, join_targets, split_targets
 
 _SMALLEST_VARIANCE = 1e-5
+_QUIET = 0.1
+"""Share of its first weights that a decoder beside a shortcut begins with."""
 
 
 class Carry(NamedTuple):
@@ -51,6 +53,13 @@ class ForecastNetwork(EncodedNetwork):
         the last state.
     decoder : {"linear", "parallel", "recurrent"}, default="linear"
         See `sklrnn.network.decoders`.
+    shortcut : bool, default=False
+        Whether the window's last values are added to the forecast, each step's with a
+        learned weight that is 1 at first, when the decoder gives a tenth of what it
+        would: an untrained network repeats the last value (an autoregressive path
+        beside the recurrent one: Lai et al. 2018, section 3.6). Of distributions it is
+        added to the location. With "last", which adds them anyway, and with
+        distributions that have no location it does nothing.
     distribution : str, default="point"
         "point", or a name of `sklrnn.network.likelihoods`: forecasts then are the
         parameters of that distribution.
@@ -64,7 +73,9 @@ class ForecastNetwork(EncodedNetwork):
     References
     ----------
     T. Kim et al., "Reversible instance normalization for accurate time-series
-    forecasting against distribution shift", ICLR 2022.
+    forecasting against distribution shift", ICLR 2022. G. Lai, W.-C. Chang, Y. Yang
+    and H. Liu, "Modeling long- and short-term temporal patterns with deep neural
+    networks", SIGIR 2018.
     """
 
     def __init__(
@@ -80,6 +91,7 @@ class ForecastNetwork(EncodedNetwork):
         channels: str = "joint",
         channel_embedding: bool = False,
         decoder: str = "linear",
+        shortcut: bool = False,
         distribution: str = "point",
         past_only: tuple[int, ...] = (),
         categories: dict[int, int] | None = None,
@@ -114,7 +126,7 @@ class ForecastNetwork(EncodedNetwork):
         if distribution != "point":
             self.likelihood = LIKELIHOODS[distribution]()
         n_values = together * (self.likelihood.n_params if self.likelihood else 1)
-        decode = build_decoder(
+        decode: Any = build_decoder(
             decoder,
             state_size,
             horizon,
@@ -127,6 +139,13 @@ class ForecastNetwork(EncodedNetwork):
         if embed is not None:
             self.known_ahead = [i for n in self.known_ahead for i in embed.places[n]]
         self.head = ForecastHead(decode, state_size, n_values, len(self.known_ahead))
+        self.last_weight = None
+        has_location = self.likelihood is None or self.likelihood.location is not None
+        if shortcut and normalize != "last" and has_location:
+            self.last_weight = nn.Parameter(torch.ones(horizon, together))
+            with torch.no_grad():
+                for weights in decode.to_values.parameters():
+                    weights.mul_(_QUIET)
 
     def loss(
         self,
@@ -168,7 +187,7 @@ class ForecastNetwork(EncodedNetwork):
             state = outputs[:, -1]
         else:
             state = self.encoder.summary(x, targets=targets)
-        prediction = self._answer(state, future, level)
+        prediction = self._answer(state, future, level, past[:, -1:])
         loss = criterion(prediction, *scored)
         if matched:
             whole, lengths = self._whole(inputs, level)
@@ -203,7 +222,7 @@ class ForecastNetwork(EncodedNetwork):
         """
         level = self._level(past)
         state = self.encoder.summary(self._read(past, level))
-        return self._answer(state, future, level)
+        return self._answer(state, future, level, past[:, -1:])
 
     @property
     def carries(self) -> bool:
@@ -214,15 +233,17 @@ class ForecastNetwork(EncodedNetwork):
         """Forecast as `forward` does, and return what `advance` goes on from."""
         level = self._level(past)
         outputs, states = self.encoder.sequence(self._read(past, level))
-        return self._answer(outputs[:, -1], future, level), Carry(states, level)
+        prediction = self._answer(outputs[:, -1], future, level, past[:, -1:])
+        return prediction, Carry(states, level)
 
     def advance(
         self, row: Tensor, carry: Carry, future: Tensor | None = None
     ) -> tuple[Tensor, Carry]:
         """Read one more row, (batch, n_channels), and forecast from there."""
-        past = self._read(row.unsqueeze(1), carry.level)
-        outputs, states = self.encoder.sequence(past, carry.states)
-        prediction = self._answer(outputs[:, -1], future, carry.level)
+        last = row.unsqueeze(1)
+        x = self._read(last, carry.level)
+        outputs, states = self.encoder.sequence(x, carry.states)
+        prediction = self._answer(outputs[:, -1], future, carry.level, last)
         return prediction, Carry(states, carry.level)
 
     def reconstruct(self, past: Tensor) -> Tensor:
@@ -262,8 +283,9 @@ class ForecastNetwork(EncodedNetwork):
         state: Tensor,
         future: Tensor | None,
         level: tuple[Tensor, Tensor] | None,
+        last: Tensor,
     ) -> Tensor:
-        """Return the forecast from the last state."""
+        """Return the forecast from the last state and the last row."""
         if self.embedding is not None:
             own = self.embedding.repeat(len(state) // self.n_targets, 1)
             state = state + own
@@ -276,10 +298,19 @@ class ForecastNetwork(EncodedNetwork):
         prediction = self.head(state, future)
         if self.independent:
             prediction = join_targets(prediction, self.n_targets)
-        if self.likelihood is None:
-            return self._absolute(prediction, level)
         raw = prediction.unflatten(-1, (self.n_targets, -1))
+        if self.last_weight is not None:
+            own = self._relative(last, level)[..., : self.n_targets]
+            raw = self._moved(raw, self.last_weight * own)
+        if self.likelihood is None:
+            return self._absolute(raw[..., 0], level)
         return self.likelihood.place(raw, level)
+
+    def _moved(self, raw: Tensor, by: Tensor) -> Tensor:
+        """Return what a head gives with its location moved."""
+        at = 0 if self.likelihood is None else self.likelihood.location
+        before, location, after = raw.tensor_split([at, at + 1], dim=-1)
+        return torch.cat([before, location + by.unsqueeze(-1), after], dim=-1)
 
     def _level(self, past: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return each window's own center and scale, (batch, 1, n_targets)."""

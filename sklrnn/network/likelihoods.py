@@ -32,10 +32,13 @@ class Likelihood(nn.Module):
 
     A subclass says how many parameters there are per entry (`n_params`), makes them of
     what the head gives (`place`), scores an entry (`score`) and tells the mean.
+    `location` is the place, in what the head gives, of the number that moves the whole
+    distribution, in the units of the window; None if there is none.
     """
 
     kind: str
     n_params: int
+    location: int | None = None
 
     def place(self, raw: Tensor, level: tuple[Tensor, Tensor] | None) -> Tensor:
         """Return the parameters, (..., n_params), of what a head gives of that shape.
@@ -85,6 +88,7 @@ class Gaussian(Likelihood):
 
     kind = "gaussian"
     n_params = 2
+    location = 0
 
     def place(self, raw: Tensor, level: tuple[Tensor, Tensor] | None) -> Tensor:
         """Return mean and standard deviation."""
@@ -116,6 +120,7 @@ class StudentT(Likelihood):
 
     kind = "student_t"
     n_params = 3
+    location = 0
 
     def place(self, raw: Tensor, level: tuple[Tensor, Tensor] | None) -> Tensor:
         """Return location, scale and degrees of freedom."""
@@ -209,7 +214,7 @@ class Quantiles(Likelihood):
 
     kind = "quantiles"
     n_params = len(QUANTILE_LEVELS)
-    middle = QUANTILE_LEVELS.index(0.5)
+    location = middle = QUANTILE_LEVELS.index(0.5)
     levels: Tensor
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ def test_the_parallel_decoder_is_one_step_of_torchs_unit_per_segment():
     parallel = decoder("parallel")
     for number, query in enumerate(parallel.queries):
         state = parallel.cell(query.expand(5, -1), STATE)
-        segment = parallel.to_segment(state).view(5, 4, 2)
+        segment = parallel.to_values(state).view(5, 4, 2)
         at = slice(4 * number, min(4 * number + 4, 10))
         found = parallel(STATE)[:, at]
         torch.testing.assert_close(found, segment[:, : found.shape[1]])
@@ -43,8 +43,8 @@ def test_the_parallel_decoder_is_one_step_of_torchs_unit_per_segment():
 def test_the_recurrent_decoder_reads_what_it_gave():
     recurrent = decoder("recurrent", horizon=8)
     first = recurrent.cell(torch.zeros(5, 8), STATE)
-    given = recurrent.to_segment(first)
-    second = recurrent.to_segment(recurrent.cell(given, first))
+    given = recurrent.to_values(first)
+    second = recurrent.to_values(recurrent.cell(given, first))
     expected = torch.cat([given, second], dim=1).view(5, 8, 2)
     torch.testing.assert_close(recurrent(STATE), expected)
 

@@ -154,6 +154,27 @@ def test_dropout_masks_are_shared_by_all_steps():
     assert torch.equal(dropout.eval()(torch.ones(2, 3, 4)), torch.ones(2, 3, 4))
 
 
+@pytest.mark.parametrize("normalize", ["window", "standard", "last", None])
+@pytest.mark.parametrize("distribution", ["point", "student_t", "negative_binomial"])
+def test_shortcut_adds_the_last_values_by_weight(normalize, distribution):
+    options = {"normalize": normalize, "distribution": distribution}
+    net = network(shortcut=True, **options)
+    past, future = torch.randn(3, 10, 3), torch.randn(3, 4, 1)
+    if normalize == "last" or distribution == "negative_binomial":
+        assert net.last_weight is None
+        assert torch.equal(net(past, future), network(**options)(past, future))
+        return
+    with torch.no_grad():
+        before = net(past, future)
+        net.last_weight[1] += 0.5
+        moved = net(past, future) - before
+    moved = moved if distribution == "point" else moved[..., 0]
+    expected = torch.zeros(3, 4, 2)
+    center = past[:, :, :2].mean(dim=1) if normalize == "window" else 0.0
+    expected[:, 1] = 0.5 * (past[:, -1, :2] - center)
+    torch.testing.assert_close(moved, expected, atol=1e-5, rtol=1e-5)
+
+
 def test_masked_loss_ignores_what_is_masked_even_nan():
     prediction = torch.tensor([1.0, 2.0, float("nan")], requires_grad=True)
     target = torch.tensor([3.0, float("nan"), 1.0])
