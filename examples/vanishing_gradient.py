@@ -43,6 +43,8 @@ for cell, cell_params in cells.items():
         "hidden_size": 16,
         "window_length": lag + 1,
         "normalize": "standard",
+        "shortcut": False,  # nothing is to pass by the recurrence
+        "loss": "mse",
         "patience": None,
         "refit": False,
         "random_state": 0,

@@ -162,6 +162,8 @@ def sklrnn(values, setting, size, n_epochs):
         batch_size=setting.batch,
         lr=setting.lr,
         normalize="standard",
+        shortcut=False,
+        loss="mse",
         max_epochs=None if size < setting.n_windows() else n_epochs,
         validation_fraction=None,
         patience=None,
