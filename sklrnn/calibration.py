@@ -11,9 +11,10 @@ from scipy.stats import norm
 _SMALLEST_LEVEL = 1e-4  # beyond which tails of predicted distributions tell nothing
 _FEWEST = 3  # residuals, to take quantiles of
 _LEAST_KEPT = 100  # residuals, where there were fewer to begin with
-# How tracked levels move, in normal quantiles: per time step, per update, in all.
-_GAIN, _MOST_GAIN, _MOST_SHIFT = 0.05, 1.0, 1.25
-_LEAST_WIDTH = 0.15  # of intervals, as a share of those learned in `fit`
+# How tracked levels move, in normal quantiles: per time step, per update, in all,
+# and in all towards the median.
+_GAIN, _MOST_GAIN, _MOST_SHIFT, _MOST_INWARDS = 0.05, 1.0, 1.0, 0.1
+_LEAST_WIDTH = 0.25  # of intervals, as a share of those learned in `fit`
 _LOW = np.array([0.001, 0.005, 0.01, 0.025])
 LEVELS = np.r_[_LOW, np.arange(1, 20) / 20, 1 - _LOW[::-1]]
 """Levels at which calibration looks."""
@@ -79,11 +80,12 @@ class ResidualQuantiles:
         They take the place of the oldest ones (Xu and Xie 2021), and where another
         share of them than alpha lies below the quantile alpha, that is taken at a level
         moved against it from now on (Gibbs and Candes 2021): by 0.05 per time step in
-        units of normal quantiles, by 1 at most per call and 1.25 at most in all.
+        units of normal quantiles, by 1 at most per call, and by 1 at most in all, or
+        0.1 towards the median.
 
         A residual beyond all that were known of its step counts with its mirror image:
         a machine that has stopped can start again, which no residual tells before it
-        does. Intervals stay at least 0.15 times as wide, on either side of the median,
+        does. Intervals stay at least 0.25 times as wide, on either side of the median,
         as they were at first.
 
         Parameters
@@ -109,7 +111,10 @@ class ResidualQuantiles:
         later = copy.copy(self)
         later.first = self.first or self
         moved = self.shifts + gain * excess
-        later.shifts = np.clip(moved, -_MOST_SHIFT, _MOST_SHIFT)
+        # What has become too wide narrows as newer residuals come, anyway.
+        lowest = np.where(LEVELS > 0.5, -_MOST_INWARDS, -_MOST_SHIFT)
+        highest = np.where(LEVELS < 0.5, _MOST_INWARDS, _MOST_SHIFT)
+        later.shifts = np.clip(moved, lowest, highest)
         new = residuals.astype(np.float32)
         everything = np.concatenate([self.recent, self._mirrored(new), new])
         seen = ~np.isnan(everything)

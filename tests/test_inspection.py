@@ -98,9 +98,7 @@ def test_jacobian_products_of_elman_by_hand():
 
 
 def test_gradients_are_those_of_the_loss():
-    forecaster = fitted(
-        cell="elman", normalize="standard", shortcut=False, loss="mse"
-    )
+    forecaster = fitted(cell="elman", normalize="standard", shortcut=False, loss="mse")
     flow = gradient_flow(forecaster, n_windows=1)
     module = forecaster.net_.module_
     values = torch.from_numpy(forecaster._series[0].values)
