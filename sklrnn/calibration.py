@@ -14,7 +14,7 @@ _LEAST_KEPT = 100  # residuals, where there were fewer to begin with
 # How tracked levels move, in normal quantiles: per time step, per update, in all,
 # and in all towards the median.
 _GAIN, _MOST_GAIN, _MOST_SHIFT, _MOST_INWARDS = 0.05, 1.0, 1.0, 0.1
-_LEAST_WIDTH = 0.25  # of intervals, as a share of those learned in `fit`
+_LEAST_WIDTH = 0.15  # of intervals, as a share of those learned in `fit`
 _LOW = np.array([0.001, 0.005, 0.01, 0.025])
 LEVELS = np.r_[_LOW, np.arange(1, 20) / 20, 1 - _LOW[::-1]]
 """Levels at which calibration looks."""
@@ -85,7 +85,7 @@ class ResidualQuantiles:
 
         A residual beyond all that were known of its step counts with its mirror image:
         a machine that has stopped can start again, which no residual tells before it
-        does. Intervals stay at least 0.25 times as wide, on either side of the median,
+        does. Intervals stay at least 0.15 times as wide, on either side of the median,
         as they were at first.
 
         Parameters
