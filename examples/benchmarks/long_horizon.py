@@ -10,8 +10,9 @@ and mean absolute error over all steps and columns. One set of parameters per da
 the same for all horizons. Each network sees every window once: one epoch in small
 batches has the validation loss of three in batches four times as large.
 
-ETTh1 has the setting of the lowest validation loss at horizon 96, with one seed, of eight
-(128 to 512 units, one to eight members, batches of 16 to 64, one to three epochs).
+ETTh1 has the setting of the lowest validation loss at horizon 96, with one seed, of
+eight (128 to 512 units, one to eight members, batches of 16 to 64, one to three
+epochs).
 ETTh2 has another of these, whose loss there is that of three epochs in batches of 64
 (.4875, .4876) and which takes less time; by ETTh2's own validation part these are
 better (MAE at 336 steps .427, here .440), and worse on its test part (MSE .367). On
