@@ -120,7 +120,9 @@ class ResidualQuantiles:
         seen = ~np.isnan(everything)
         age = seen[::-1].cumsum(axis=0)[::-1]
         everything[age > self.n_kept] = np.nan
-        later._keep(everything[~np.isnan(everything).all(axis=(1, 2))])
+        told = ~np.isnan(everything).all(axis=(1, 2))
+        told[-1] = True  # or nothing might be left
+        later._keep(everything[told])
         return later
 
     def _mirrored(self, residuals: np.ndarray) -> np.ndarray:

@@ -914,12 +914,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             as_predicted = np.broadcast_to(alpha, (len(offset), n_targets, len(alpha)))
             return as_predicted, None, None
         if self.distribution != "point":
-            levels, spread = (
-                calibration.levels.levels(ahead, LEVELS),
-                calibration.spread,
-            )
+            levels, offsets, spread = calibration
             least = None if spread is None else spread.least(ahead, LEVELS)
-            return levels, calibration.offsets.at(ahead), least
+            return levels.levels(ahead, LEVELS), offsets.at(ahead), least
         if self.calibrate:
             return None, calibration.quantiles(ahead, alpha), None
         deviation = np.sqrt(calibration.variance(ahead))[..., None]

@@ -119,6 +119,14 @@ def test_what_fell_further_than_ever_can_rise_as_far():
     assert (table.residuals[:, 0, 0] > 30).sum() == 24
 
 
+def test_a_calibration_without_residuals_takes_the_first_that_come():
+    table = ResidualQuantiles(np.full((3, 2, 1), np.nan))
+    for _ in range(2):  # nothing is left of nothing
+        table = table.updated(np.full((1, 2, 1), np.nan), n_new=1)
+    table = table.updated(np.ones((4, 2, 1)), n_new=4)
+    np.testing.assert_allclose(table.quantiles(np.array([1, 2]), np.array([0.5])), 1)
+
+
 def test_mirror_images_of_quantiles_change_sides():
     table = QuantileOffsets(errors_of(RNG.normal(size=(300, 1, 1))))
     later = table.updated(errors_of(np.full((1, 1, 1), -50.0)), n_new=1)
