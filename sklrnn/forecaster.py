@@ -265,7 +265,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     "Layer normalization", 2016. T. Kim et al., "Reversible instance normalization
     for accurate time-series forecasting against distribution shift", ICLR 2022. S. Lin
     et al., "SegRNN: segment recurrent neural network for long-term time series
-    forecasting", 2023. D. Salinas, V. Flunkert, J. Gasthaus and T. Januschowski,
+    forecasting", 2023. G. Lai, W.-C. Chang, Y. Yang and H. Liu, "Modeling long- and
+    short-term temporal patterns with deep neural networks", SIGIR 2018. D. Salinas,
+    V. Flunkert, J. Gasthaus and T. Januschowski,
     "DeepAR: probabilistic forecasting with autoregressive recurrent networks",
     International Journal of Forecasting 36 (3), 2020. V. Chernozhukov, K. Wuthrich and
     Y. Zhu, "Distributional conformal prediction", PNAS 118 (48), 2021. Y. Romano,

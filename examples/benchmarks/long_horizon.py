@@ -7,8 +7,7 @@ The usual protocol of the ETT data sets (zhouhaoyi/ETDataset, read from the path
 12, 4 and 4 months to train, validate and test; all columns standardised by the first
 part; every window of the test part, at stride 1, the last one included; mean squared
 and mean absolute error over all steps and columns. One set of parameters per data set,
-the same for all horizons. Each network sees every window once: one epoch in small
-batches has the validation loss of three in batches four times as large.
+the same for all horizons. Each network sees every window once.
 
 ETTh1 has the setting of the lowest validation loss at horizon 96, with one seed, of
 eight (128 to 512 units, one to eight members, batches of 16 to 64, one to three
