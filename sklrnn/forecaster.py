@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from sklrnn import conventions
 from sklrnn.base import check_params
-from sklrnn.calibration import LEVELS, widened
 from sklrnn.data.categories import Categories
 from sklrnn.data.parted import PartedSeries
 from sklrnn.data.parts import Parts, open_parts
 from sklrnn.data.tables import iterate_series, read_series, to_float
 from sklrnn.data.timegrid import infer_step, positions
-from sklrnn.distributions import EVEN_LEVELS, interpolate, skpro_form
+from sklrnn.distributions import EVEN_LEVELS, skpro_form
 from sklrnn.forecasting import Forecast, forecast, forecast_from, recalibrate
 from sklrnn.horizons import newest_time, plan, steps_ahead, to_frame, with_freq
 from sklrnn.learning import (
@@ -30,6 +28,7 @@ from sklrnn.learning import (
 )
 from sklrnn.parameters import draw_seed
 from sklrnn.processes import Processes
+from sklrnn.quantiles import quantiles, variances
 from sklrnn.training import DivergenceError
 
 
@@ -881,64 +880,14 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         return self._to_frame(times, [r.reshape(len(r), -1) for r in rows], columns)
 
     def _quantiles(self, forecasts, offsets, alpha):
-        """Return each series' quantiles, (n_times, n_targets, n_levels)."""
-        # Series with one cutoff share their offsets, and what calibration says of them.
-        distinct = {id(offset): offset for offset in offsets}
-        known = {name: self._calibrated(one, alpha) for name, one in distinct.items()}
-        found = []
-        for one, offset, of_one in zip(self._series, offsets, forecasts, strict=True):
-            levels, errors, least = known[id(offset)]
-            scale = one.scale[: one.n_targets, None]
-            if levels is None:
-                found.append(of_one.mean()[..., None] + errors * scale)
-            elif errors is None:
-                found.append(of_one.quantile(levels))
-            else:
-                table = np.sort(of_one.quantile(levels) + errors * scale)
-                if least is not None:
-                    middle = table[..., LEVELS == 0.5]
-                    table = widened(table, middle, least * scale)
-                quantiles = interpolate(LEVELS, table, alpha)
-                if self.distribution == "negative_binomial":
-                    quantiles = np.maximum(quantiles.round(), 0)
-                found.append(quantiles)
-        return found
-
-    def _calibrated(self, offset, alpha):
-        """Return levels of quantiles, what to add to them, and their least distance.
-
-        Without levels it is to be added to the forecast. Both together are for the
-        quantiles at `LEVELS`, as is how far these lie from the median, if it is said.
-        """
-        calibration, ahead = self._fitted.calibration, np.maximum(offset, 1)
-        if calibration is None:
-            n_targets = len(self._fitted.targets)
-            as_predicted = np.broadcast_to(alpha, (len(offset), n_targets, len(alpha)))
-            return as_predicted, None, None
-        if self.distribution != "point":
-            levels, offsets, spread = calibration
-            least = None if spread is None else spread.least(ahead, LEVELS)
-            return levels.levels(ahead, LEVELS), offsets.at(ahead), least
-        if self.calibrate:
-            return None, calibration.quantiles(ahead, alpha), None
-        deviation = np.sqrt(calibration.variance(ahead))[..., None]
-        return None, deviation * norm.ppf(alpha), None
+        normal = not self.calibrate
+        of_all = self._fitted, self._series, forecasts, offsets
+        return quantiles(*of_all, alpha, normal=normal)
 
     def _predict_var(self, fh, X, cov=False):
         times, offsets = self._plan(fh)
-        if self.distribution == "point":
-            rows = [
-                self._fitted.calibration.variance(np.maximum(ahead, 1))
-                * one.scale[: one.n_targets] ** 2
-                for one, ahead in zip(self._series, offsets, strict=True)
-            ]
-        else:
-            forecasts = self._forecast(offsets, X)
-            if self._fitted.calibration is None:
-                rows = [one.variance() for one in forecasts]
-            else:
-                found = self._quantiles(forecasts, offsets, EVEN_LEVELS)
-                rows = [quantiles.var(axis=-1) for quantiles in found]
+        forecasts = None if self.distribution == "point" else self._forecast(offsets, X)
+        rows = variances(self._fitted, self._series, forecasts, offsets)
         return self._to_frame(times, rows, self._get_varnames())
 
     def _predict_proba(self, fh, X, marginal=True):
@@ -953,9 +902,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 return exact[0](*values, index=tables[0].index, columns=names)
         from skpro.distributions import Empirical
 
-        quantiles = self._quantiles(forecasts, offsets, EVEN_LEVELS)
+        found = self._quantiles(forecasts, offsets, EVEN_LEVELS)
         samples = {
-            i: self._to_frame(times, [rows[..., i] for rows in quantiles], names)
+            i: self._to_frame(times, [rows[..., i] for rows in found], names)
             for i in range(len(EVEN_LEVELS))
         }
         table = pd.concat(samples, names=["sample"])

@@ -83,6 +83,17 @@ ROOMS_BELOW = {
         "threads",
         "training",
     },
+    "quantiles": {
+        "batches",
+        "calibration",
+        "data",
+        "distributions",
+        "forecasting",
+        "network",
+        "registry",
+        "threads",
+        "training",
+    },
     "generation": {
         "base",
         "batches",
