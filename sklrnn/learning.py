@@ -139,8 +139,10 @@ def learn(
         max_epochs, epoch_size = default_epochs(len(train_set), batch_size)
     epochs = max_epochs if epochs is None else epochs
 
-    def new_net() -> SequenceNet:
-        shape = {
+    build = partial(
+        _build,
+        params,
+        {
             "n_targets": known[0].n_targets,
             "n_exogenous": len(exogenous),
             "past_only": tuple(map(exogenous.index, past_only)),
@@ -149,25 +151,14 @@ def learn(
             "window_length": window_length,
             "horizon": n_out,
             "segment_length": segment_length,
-            **{name: getattr(params, name) for name in SHAPE_PARAMS},
-        }
-        module: type[nn.Module] = ForecastNetwork
-        if params.n_members > 1:
-            module, shape["n_members"] = ForecastEnsemble, params.n_members
-        net = build_net(
-            params,
-            module,
-            shape,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            seed=seed,
-            criterion=_criterion(params.distribution, loss),
-        )
-        if start is not None:
-            take_over(net, start.net)
-        return net
-
-    net = new_net()
+        },
+        start=start,
+        batch_size=batch_size,
+        max_epochs=max_epochs,
+        seed=seed,
+        criterion=_criterion(params.distribution, loss),
+    )
+    net = build()
     phases = dict.fromkeys(net.module_.phases, epochs)
     training: dict[str, Any] = {
         "window_length": window_length,
@@ -190,7 +181,7 @@ def learn(
     if params.refit and valid_set is not None and epochs:
         if params.patience is not None:
             phases = {name: best_epoch(rows) for name, rows in histories.items()}
-        net = new_net()
+        net = build()
         again = {}
         if isinstance(train_set, WindowSet):
             again["like"] = train_set.emptied()
@@ -420,6 +411,20 @@ def _choose_shape(
         if by_steps or _obstacle_to_segments(params):
             segment_length = 1
     return window_length, horizon, int(segment_length)
+
+
+def _build(
+    params: Any, shape: dict[str, Any], *, start: FittedNetwork | None, **training: Any
+) -> SequenceNet:
+    """Return an untrained net, or one with the weights of what it starts from."""
+    shape = shape | {name: getattr(params, name) for name in SHAPE_PARAMS}
+    module: type[nn.Module] = ForecastNetwork
+    if params.n_members > 1:
+        module, shape["n_members"] = ForecastEnsemble, params.n_members
+    net = build_net(params, module, shape, **training)
+    if start is not None:
+        take_over(net, start.net)
+    return net
 
 
 def _train(

@@ -17,7 +17,7 @@ from sklrnn.network.likelihoods import LIKELIHOODS
 from sklrnn.network.segments import SegmentReader, join_targets, split_targets
 
 _SMALLEST_VARIANCE = 1e-5
-_QUIET = 0.1
+_QUIET = 0.3
 """Share of its first weights that a decoder beside a shortcut begins with."""
 
 
@@ -55,7 +55,7 @@ class ForecastNetwork(EncodedNetwork):
         See `sklrnn.network.decoders`.
     shortcut : bool, default=False
         Whether the window's last values are added to the forecast, each step's with a
-        learned weight that is 1 at first, when the decoder gives a tenth of what it
+        learned weight that is 1 at first, when the decoder gives 0.3 of what it
         would: an untrained network repeats the last value (an autoregressive path
         beside the recurrent one: Lai et al. 2018, section 3.6). Of distributions it is
         added to the location. With "last", which adds them anyway, and with
