@@ -56,9 +56,9 @@ class ForecastNetwork(EncodedNetwork):
     shortcut : bool, default=False
         Whether the window's last values are added to the forecast, each step's with a
         learned weight that is 1 at first, when the decoder gives 0.3 of what it
-        would: an untrained network repeats the last value (an autoregressive path
-        beside the recurrent one: Lai et al. 2018, section 3.6). Of distributions it is
-        added to the location. With "last", which adds them anyway, and with
+        would: an untrained network stays close to the last value (an autoregressive
+        path beside the recurrent one: Lai et al. 2018, section 3.6). Of distributions
+        it is added to the location. With "last", which adds them anyway, and with
         distributions that have no location it does nothing.
     distribution : str, default="point"
         "point", or a name of `sklrnn.network.likelihoods`: forecasts then are the
