@@ -78,13 +78,8 @@ _POSITIVE_OR_NONE = (
     "absence_spread",
     "embedding_size",
 )
-_NOT_NEGATIVE = (
-    "weight_decay",
-    "matching_weight",
-    "fine_tune_epochs",
-    "update_epochs",
-    "verbose",
-)
+_NOT_NEGATIVE = ("weight_decay", "matching_weight", "verbose")
+_WHOLE = ("fine_tune_epochs", "update_epochs")
 DIRECTIONS = ("forward", "coupled", "decoupled")
 
 
@@ -107,6 +102,9 @@ def check_params(estimator: Any) -> None:
     for name in _NOT_NEGATIVE:
         if name in params:
             check_real(name, params[name], low=0.0)
+    for name in _WHOLE:
+        if name in params:
+            check_integer(name, params[name], low=0)
     check_real("lr", params["lr"], low=0.0, open_low=True)
     if "absence_rate" in params:
         check_real(

@@ -14,8 +14,8 @@ from sklrnn.base import check_params
 from sklrnn.data.categories import Categories
 from sklrnn.data.parted import PartedSeries
 from sklrnn.data.parts import Parts, open_parts
-from sklrnn.data.tables import iterate_series, read_series, to_float
-from sklrnn.data.timegrid import infer_step, positions
+from sklrnn.data.tables import check_counts, iterate_series, read_series, to_float
+from sklrnn.data.timegrid import infer_step, kind_of_time, positions
 from sklrnn.distributions import EVEN_LEVELS, skpro_form
 from sklrnn.forecasting import Forecast, forecast, forecast_from, recalibrate
 from sklrnn.horizons import newest_time, plan, steps_ahead, to_frame, with_freq
@@ -518,12 +518,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         if arrays:
             names = self._y_metadata["feature_names"]
             y = pd.DataFrame(y, index=self._next_times(len(y)), columns=names)
-            if isinstance(X, np.ndarray):
-                times, names = self._next_times(len(X)), list(self._fitted.exogenous)
-                X = pd.DataFrame(X, index=times, columns=names)
+            X = self._as_rows_that_follow(X)
         try:
             super().update(y=y, X=X, update_params=update_params)
-        except (TypeError, ValueError):
+        except Exception:
             self._cutoff = before[0]
             raise
         if arrays:  # and so forecasts stay arrays
@@ -533,6 +531,17 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     def _next_times(self, n_steps) -> pd.Index:
         fh = ForecastingHorizon(np.arange(1, n_steps + 1), is_relative=True)
         return fh.to_absolute_index(self._cutoff)
+
+    def _as_rows_that_follow(self, X):
+        """Return an array X as a table of the rows after the cutoff, others as is."""
+        if not isinstance(X, np.ndarray) or X.ndim > 2:
+            return X
+        table = pd.DataFrame(X, index=self._next_times(len(X)))
+        names = self._fitted.exogenous
+        return table.set_axis(names, axis=1) if len(names) == table.shape[1] else table
+
+    def _check_X(self, X=None):
+        return super()._check_X(self._as_rows_that_follow(X))
 
     def set_params(self, **params):
         """Set parameters; what was pretrained stays.
@@ -582,23 +591,28 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             self._cutoff = newest_time(y.index)
         else:
             super()._set_cutoff_from_y(y)
-        if isinstance(self._cutoff, pd.DatetimeIndex) and self._cutoff.freq is None:
+        if not isinstance(self._cutoff, pd.DatetimeIndex):
+            return
+        if "_series" in self.__dict__:
+            # What a few new rows have between them is not the step of the series.
+            if kind_of_time(self._series[0].origin) is not pd.DatetimeIndex:
+                return  # which `_update` refuses
+            self._cutoff = with_freq(self._cutoff, self._series[0].step)
+        elif self._cutoff.freq is None:
             times = y.index
             if isinstance(times, pd.MultiIndex):
                 times = next(iterate_series(y))[1].index
-            step = infer_step(times)
-            if step is None and "_series" in self.__dict__:
-                step = self._series[0].step
-            self._cutoff = with_freq(self._cutoff, step)
+            self._cutoff = with_freq(self._cutoff, infer_step(times))
 
     def _fit(self, y, X, fh):
-        start, epochs = self.__dict__.pop("_previous", None), None
+        start, epochs = self.__dict__.get("_previous"), None
         if "pretrained_" in self.__dict__:
             start, epochs = self.pretrained_, self.fine_tune_epochs
         self.seed_ = self._draw_seed()
         series, fitted = self._learn(y, X, fh, self.seed_, start, epochs)
         self._series, self._index_names = series, y.index.names
         self._fitted = fitted
+        self.__dict__.pop("_previous", None)
         self.net_ = fitted.net
         *earlier, self.history_ = fitted.histories.values()
         self.teacher_history_ = earlier[0] if earlier else None
@@ -763,9 +777,21 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         for key, frame in iterate_series(y):
             x = exogenous.get(key)
             if key in known:
-                x_values = None if x is None else to_float(x, "X")
-                rows.append((known[key], frame, to_float(frame, "y"), x, x_values))
+                one, values, x_values = known[key], to_float(frame, "y"), None
+                one.check_times(frame.index, "y")
+                if self.distribution == "negative_binomial":
+                    check_counts(frame.columns, values)
+                if x is not None:
+                    x_values = to_float(x, "X")
+                    one.check_times(x.index, "X")
+                rows.append((one, frame, values, x, x_values))
                 continue
+            if None in known or key is None:
+                raise ValueError(
+                    f"y is {'a single series' if key is None else 'a panel'}, but "
+                    f"`fit` had {'a single series' if None in known else 'a panel'}; "
+                    "give the same kind of table"
+                )
             if self._fitted.exogenous and x is None:
                 raise ValueError(
                     f"X has no rows for the new series {key!r}; give them, as in `fit`"
@@ -781,7 +807,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 one.write(x.index, x_values, one.n_targets)
         if self.calibrate:
             grown = [row[0] for row in rows]
-            self._fitted = recalibrate(self._fitted, grown, n_new)
+            pooled = len(self._series) > 1
+            self._fitted = recalibrate(self._fitted, grown, n_new, pooled=pooled)
         self._series += new_series
         if update_params:
             learn_on(self, self._fitted, self._series, self.update_epochs)

@@ -389,9 +389,12 @@ def calibrate(
 
 
 def recalibrate(
-    fitted: FittedNetwork, series: list[GridSeries], n_new: list[int]
+    fitted: FittedNetwork, series: list[GridSeries], n_new: list[int], *, pooled: bool
 ) -> FittedNetwork:
     """Let the calibration see by how much forecasts missed what is new of series.
+
+    Where series share it, those that were constant in `fit` have no say: they have no
+    deviation that what they miss could be measured in.
 
     Parameters
     ----------
@@ -399,9 +402,17 @@ def recalibrate(
     series : list of GridSeries
     n_new : list of int
         Number of steps at the end of each that are new.
+    pooled : bool
+        Whether there are more series than one.
     """
     calibration, horizon = fitted.calibration, fitted.horizon
     grown = [(one, n) for one, n in zip(series, n_new, strict=True) if n > 0]
+    units = fitted.architecture
+    standardised = (
+        units["normalize"] is not None and units["distribution"] != "negative_binomial"
+    )
+    if pooled and standardised:
+        grown = [(one, n) for one, n in grown if not one.constant.all()]
     if calibration is None or not grown:
         return fitted
     module: Any = fitted.net.module_
@@ -418,7 +429,10 @@ def recalibrate(
         rows = ends[:, None] + np.arange(horizon)
         inside = (rows >= before) & (rows < one.end)
         values = one.values[np.where(inside, rows, 0), : one.n_targets]
-        true.append(np.where(inside[..., None], values, np.nan))
+        told = inside[..., None]
+        if pooled and standardised:
+            told = told & ~one.constant
+        true.append(np.where(told, values, np.nan))
         past.append(cut_windows(one, ends, fitted.window_length, module.masked))
         if fitted.exogenous:
             future.append(_stored_future(one, ends, np.arange(1, horizon + 1)))

@@ -79,10 +79,17 @@ def newest_time(index: pd.MultiIndex) -> pd.Index:
 
 
 def with_freq(cutoff: pd.DatetimeIndex, step: Any) -> pd.DatetimeIndex:
-    """Give a cutoff the frequency that relative horizons count in."""
+    """Give a cutoff the frequency that relative horizons count in.
+
+    One between two points of that grid, such as a Saturday among business days, goes to
+    the one before.
+    """
     if step is None:
         return cutoff
-    return pd.DatetimeIndex(cutoff, freq=step)
+    (time,) = cutoff
+    if not step.is_on_offset(time):
+        time = step.rollback(time)
+    return pd.DatetimeIndex([time], freq=step, dtype=cutoff.dtype)
 
 
 def _times(fh: Any, one: GridSeries, cutoff: pd.Index) -> pd.Index:
@@ -100,7 +107,7 @@ def _panel_index(
 ) -> pd.MultiIndex:
     keys = [one.key if isinstance(one.key, tuple) else (one.key,) for one in series]
     names_of = pd.MultiIndex.from_arrays(
-        [np.asarray(level) for level in zip(*keys, strict=True)]
+        [pd.Index(level) for level in zip(*keys, strict=True)]
     )
     counts = [len(labels) for labels in times]
     if all(labels is times[0] for labels in times):

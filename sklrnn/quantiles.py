@@ -87,9 +87,14 @@ def _rule(
 ) -> Rule:
     calibration = fitted.calibration
     if calibration is None:
-        return lambda of_one, scale: of_one.quantile(
-            np.broadcast_to(alpha, (*of_one.shape, len(alpha)))
-        )
+        counts = fitted.architecture["distribution"] == "negative_binomial"
+
+        def as_predicted(of_one: Forecast, scale: np.ndarray) -> np.ndarray:
+            levels = np.broadcast_to(alpha, (*of_one.shape, len(alpha)))
+            found = of_one.quantile(levels)
+            return found.round() if counts else found
+
+        return as_predicted
     if isinstance(calibration, Correction):
         return _corrected(calibration, steps, alpha)
     errors = _errors(calibration, steps, alpha, normal)

@@ -400,6 +400,14 @@ def test_string_and_integer_names_of_series():
         assert sorted(set(y_pred.index.get_level_values(0))) == sorted(names)
 
 
+def test_names_of_series_stay_of_their_types():
+    names = [1, 2, "__total"]  # as sktime's Aggregator makes them
+    index = pd.MultiIndex.from_product([names, range(30)], names=["id", "t"])
+    y = pd.DataFrame({"v": np.arange(90.0)}, index=index)
+    y_pred = quick().fit(y, fh=[1]).predict()
+    assert y_pred.index.get_level_values(0).tolist() == names
+
+
 def test_short_series():
     for n_steps in (2, 3, 5, 10):
         y = pd.Series(np.arange(n_steps, dtype=float))
@@ -553,6 +561,105 @@ def test_rows_of_an_array_follow_timestamps_too():
     by_array.update(AIRLINE[120:124].to_numpy(), update_params=False)
     forecaster.update(AIRLINE[120:124], update_params=False)
     pd.testing.assert_series_equal(by_array.predict(), forecaster.predict())
+
+
+@pytest.mark.parametrize(
+    ("freq", "new"),
+    [
+        ("B", slice(90, 95)),  # Monday to Friday
+        ("W", slice(90, 92)),
+        ("QE", slice(90, 92)),
+        ("D", slice(91, 96, 2)),
+        ("MS", slice(92, 98, 3)),
+    ],
+)
+def test_new_rows_do_not_change_the_step(freq, new):
+    times = pd.DatetimeIndex(list(pd.date_range("2024-01-01", periods=101, freq=freq)))
+    y = pd.Series(np.arange(101.0), times)
+    forecaster = quick().fit(y[:90]).update(y[new], update_params=False)
+    at = times.get_loc(y[new].index[-1])
+    assert list(forecaster.predict([1, 2]).index) == list(times[at + 1 : at + 3])
+    forecaster.update(np.array([1.0, 2.0]), update_params=False)
+    assert forecaster.cutoff[0] == times[at + 2]
+
+
+def test_a_row_between_two_steps_counts_to_the_one_before():
+    days = pd.bdate_range("2024-01-01", periods=60)
+    forecaster = quick().fit(pd.Series(np.arange(60.0), days), fh=[1, 2])
+    saturday = days[-1] + pd.Timedelta(days=1)
+    forecaster.update(pd.Series([60.0], pd.DatetimeIndex([saturday])))
+    assert list(forecaster.predict().index) == list(pd.bdate_range(saturday, periods=2))
+
+
+def test_rows_of_times_of_another_kind_are_refused():
+    stamps = AIRLINE.to_timestamp()
+    for known, new in ((stamps, AIRLINE), (AIRLINE, stamps)):
+        forecaster = quick().fit(known[:120], fh=[1])
+        before = forecaster.cutoff, forecaster.predict()
+        with pytest.raises(ValueError, match="y has times of the type"):
+            forecaster.update(new[120:122], update_params=False)
+        assert forecaster.cutoff.equals(before[0])
+        pd.testing.assert_series_equal(forecaster.predict(), before[1])
+
+
+def test_a_panel_is_refused_where_a_single_series_was():
+    panel = pd.concat({"a": AIRLINE.to_frame("y")}, names=["id", "time"])
+    with pytest.raises(ValueError, match="y is a panel, but `fit` had a single series"):
+        quick().fit(AIRLINE, fh=[1]).update(panel, update_params=False)
+
+
+def test_an_update_that_fails_for_one_series_leaves_the_others():
+    y = pd.concat({key: AIRLINE[:50].to_frame("y") for key in "ab"}, names=["id", "t"])
+    forecaster = quick().fit(y.iloc[:-10].drop(index=y.index[40:50]), fh=[1])
+    before = forecaster.predict()
+    far = y.iloc[-1:].set_axis([("b", pd.Period("3000-01", "M"))])
+    far.index = pd.MultiIndex.from_tuples(far.index, names=["id", "t"])
+    with pytest.raises(ValueError, match="too sparse"):
+        forecaster.update(pd.concat([y.iloc[40:50], far]), update_params=False)
+    pd.testing.assert_frame_equal(forecaster.predict(), before)
+
+
+def test_new_counts_are_checked():
+    counts = pd.Series(np.random.default_rng(0).poisson(3.0, 60).astype(float))
+    forecaster = quick(distribution="negative_binomial").fit(counts[:50], fh=[1])
+    with pytest.raises(ValueError, match="must hold counts"):
+        forecaster.update(-counts[50:] - 1, update_params=False)
+    assert forecaster.cutoff[0] == 49
+
+
+def test_a_series_that_was_constant_does_not_widen_the_intervals_of_others():
+    y = _make_hierarchical((4,), min_timepoints=46, max_timepoints=46, random_state=0)
+    days = y.index.get_level_values(1)
+    known = days < days.unique()[40]
+    y[y.index.get_level_values(0) == "h0_0"] = 7.0
+    forecaster = quick(horizon=3).fit(y[known])
+    usual = copy.deepcopy(forecaster).update(y[~known], update_params=False)
+    y[(y.index.get_level_values(0) == "h0_0") & ~known] = 9999.0
+    forecaster.update(y[~known], update_params=False)
+    others = ["h0_1", "h0_2", "h0_3"]
+    found = [one.predict_var([1, 2, 3]).loc[others] for one in (forecaster, usual)]
+    assert (found[0] < 2 * found[1]).all(axis=None)
+
+
+def test_a_warm_start_that_was_refused_can_be_made_good():
+    forecaster = quick(warm_start=True).fit(AIRLINE, fh=[1]).set_params(cell="gru")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="the network to go on from"):
+            forecaster.fit(AIRLINE, fh=[1])
+    again = quick(warm_start=True).fit(AIRLINE, fh=[1]).fit(AIRLINE, fh=[1])
+    forecaster.set_params(cell="lstm").fit(AIRLINE, fh=[1])
+    pd.testing.assert_series_equal(forecaster.predict(), again.predict())
+
+
+def test_an_array_of_exogenous_rows_follows_the_cutoff():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(43, 2)), np.arange(40.0)
+    forecaster = quick().fit(y=y, X=X[:40], fh=[1, 2, 3])
+    table = pd.DataFrame(X[40:], index=range(40, 43))
+    np.testing.assert_array_equal(
+        forecaster.predict(X=X[40:]), forecaster.predict(X=table)
+    )
+    assert forecaster.predict_interval(X=X[40:]).shape == (3, 2)
 
 
 def test_update_predict_knows_nothing_after_each_cutoff():
@@ -1145,6 +1252,8 @@ def test_bad_values_are_named(params, message):
         "cell_params",
         "callbacks",
         "refit",
+        "update_epochs",
+        "fine_tune_epochs",
         "random_state",
     ],
 )

@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.timegrid import Step, TimeGrids, positions
+from sklrnn.data.timegrid import (
+    Step,
+    TimeGrids,
+    index_kind,
+    kind_of_time,
+    positions,
+)
 
 MAX_SPARSITY = 100
 """Most steps of the grid that one row may stand for."""
@@ -49,6 +55,32 @@ class GridSeries:
     scale: np.ndarray
     end: int
     cutoff: Any
+
+    @property
+    def constant(self) -> np.ndarray:
+        """Which targets, (n_targets,), were constant when they were standardised."""
+        return self.scale[: self.n_targets] == 1.0
+
+    def check_times(self, index: pd.Index, name: str) -> None:
+        """Check that rows can be written at these times.
+
+        Raises
+        ------
+        ValueError
+            If times are of another kind than the series' own, or far from them.
+        """
+        if len(index) == 0:
+            return
+        if index_kind(index) is not kind_of_time(self.origin):
+            new, known = type(index[0]).__name__, type(self.origin).__name__
+            raise ValueError(
+                f"{name}{_where(self.key)} has times of the type {new}, but `fit` had "
+                f"{known}; convert its index"
+            )
+        ends = positions(index[[0, -1]], self.origin, self.step)
+        before = max(-int(ends[0]), 0)
+        n_rows = len(self.values) + len(index)
+        _check_sparsity(int(ends[1]) + before, n_rows, self.step)
 
     def write(self, index: pd.Index, values: np.ndarray, first_column: int) -> int:
         """Put rows at their times; earlier values give way to later observations.
@@ -152,7 +184,7 @@ def read_series(
         if like is None:
             center, scale = standardisation([pair.targets], standardize)
             if counts:
-                _check_counts(pair)
+                check_counts(pair.y.columns, pair.targets, pair.where)
                 center[:], scale[:] = 0.0, 1.0
         else:
             center, scale = like.center[: like.n_targets], like.scale[: like.n_targets]
@@ -179,7 +211,7 @@ def exogenous_moments(
     for key, frame in iterate_series(y):
         known = exogenous.get(key)
         if known is not None:
-            numbers = to_float(known, "X", "" if key is None else f" of series {key!r}")
+            numbers = to_float(known, "X", _where(key))
             parts.append(numbers[known.index <= frame.index[-1]])
     rows = np.concatenate(parts)
     return Moments.of(rows[1:] if len(rows) > 1 else rows)
@@ -208,7 +240,7 @@ class _Pair(NamedTuple):
 
     @property
     def where(self) -> str:
-        return "" if self.key is None else f" of series {self.key!r}"
+        return _where(self.key)
 
 
 def iterate_series(table: pd.DataFrame) -> Iterator[tuple[Hashable, pd.DataFrame]]:
@@ -262,7 +294,7 @@ def _grouped(index: pd.MultiIndex) -> tuple[np.ndarray | None, np.ndarray]:
 
 
 def _check_pair(key: Hashable, y: pd.DataFrame, x: pd.DataFrame | None) -> _Pair:
-    where = "" if key is None else f" of series {key!r}"
+    where = _where(key)
     targets = to_float(y, "y", where)
     unseen = ~(~np.isnan(targets)).any(axis=0)
     if unseen.any():
@@ -306,13 +338,20 @@ def _on_grid(
     return series
 
 
-def _check_counts(pair: _Pair) -> None:
-    known = np.where(np.isnan(pair.targets), 0.0, pair.targets)
+def check_counts(columns: pd.Index, targets: np.ndarray, where: str = "") -> None:
+    """Check that targets, (n_rows, n_targets), are counts where they are observed.
+
+    Raises
+    ------
+    ValueError
+        Naming the columns that are not.
+    """
+    known = np.where(np.isnan(targets), 0.0, targets)
     wrong = ((known < 0) | (known != np.round(known))).any(axis=0)
     if wrong.any():
-        names = [str(name) for name in pair.y.columns[wrong]]
+        names = [str(name) for name in columns[wrong]]
         raise ValueError(
-            f"y{pair.where} must hold counts, 0, 1, 2, ..., with distribution="
+            f"y{where} must hold counts, 0, 1, 2, ..., with distribution="
             f"'negative_binomial'; {_listed(names)} does not"
         )
 
@@ -426,6 +465,10 @@ def _check_sparsity(n_slots: int, n_rows: int, step: Step) -> None:
             "sparse for a series. Resample it, or turn integers that stand for times "
             "into a DatetimeIndex"
         )
+
+
+def _where(key: Hashable) -> str:
+    return "" if key is None else f" of series {key!r}"
 
 
 def _listed(names: list[str]) -> str:
