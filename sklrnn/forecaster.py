@@ -912,9 +912,15 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         return quantiles(*of_all, alpha, normal=normal)
 
     def _predict_var(self, fh, X, cov=False):
+        if cov:
+            raise ValueError(
+                "cov=True asks for the covariances of steps, which are not predicted; "
+                "leave cov out for the variance of each step"
+            )
         times, offsets = self._plan(fh)
         forecasts = None if self.distribution == "point" else self._forecast(offsets, X)
-        rows = variances(self._fitted, self._series, forecasts, offsets)
+        of_all = self._fitted, self._series, forecasts, offsets
+        rows = variances(*of_all, normal=not self.calibrate)
         return self._to_frame(times, rows, self._get_varnames())
 
     def _predict_proba(self, fh, X, marginal=True):

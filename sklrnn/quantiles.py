@@ -62,12 +62,14 @@ def variances(
     series: list[GridSeries],
     forecasts: list[Forecast] | None,
     offsets: list[np.ndarray],
+    *,
+    normal: bool = False,
 ) -> list[np.ndarray]:
     """Return the variances of every series' forecast, (n_times, n_targets) each.
 
-    Parameters are those of `quantiles`. Those of point forecasts are the mean squares
-    of their errors, whatever the forecasts are, which may be None; those of corrected
-    distributions come from 200 quantiles.
+    Parameters are those of `quantiles`. Calibrated ones are those of 200 quantiles, so
+    that they agree with them. Forecasts may be None where they are points, on which
+    the variance does not depend.
     """
     calibration = fitted.calibration
     if forecasts is not None and calibration is None:
@@ -76,8 +78,15 @@ def variances(
         found = quantiles(fitted, series, forecasts, offsets, EVEN_LEVELS)
         return [one.var(axis=-1) for one in found]
     assert isinstance(calibration, ResidualQuantiles)
+    distinct = {id(offset): np.maximum(offset, 1) for offset in offsets}
+    known = {
+        name: calibration.variance(steps)
+        if normal
+        else calibration.quantiles(steps, EVEN_LEVELS).var(axis=-1)
+        for name, steps in distinct.items()
+    }
     return [
-        calibration.variance(np.maximum(offset, 1)) * one.scale[: one.n_targets] ** 2
+        known[id(offset)] * one.scale[: one.n_targets] ** 2
         for one, offset in zip(series, offsets, strict=True)
     ]
 

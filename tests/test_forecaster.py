@@ -733,6 +733,9 @@ def test_intervals_quantiles_variance_and_distribution_agree():
     )
     spread = forecaster.predict_var()
     assert (spread > 0).all(axis=None) and list(spread.columns) == list(point.columns)
+    np.testing.assert_allclose(spread, distribution.var(), rtol=1e-3)
+    with pytest.raises(ValueError, match="leave cov out"):
+        forecaster.predict_var(cov=True)
 
 
 def test_intervals_cover_what_they_should():
