@@ -796,9 +796,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 raise ValueError(
                     f"X has no rows for the new series {key!r}; give them, as in `fit`"
                 )
-            (new,) = self._read_as_fitted(frame, x)
-            new.key = key
-            new_series.append(new)
+            new_series += self._read_as_fitted(frame, x, key=key)
         # Everything has been checked: from here on nothing fails half way.
         n_new = []
         for one, frame, values, x, x_values in rows:

@@ -619,6 +619,13 @@ def test_an_update_that_fails_for_one_series_leaves_the_others():
     pd.testing.assert_frame_equal(forecaster.predict(), before)
 
 
+def test_a_new_series_that_is_refused_is_named():
+    y = _make_hierarchical((2,), min_timepoints=30, max_timepoints=30, random_state=0)
+    forecaster = quick().fit(y.loc[["h0_0"]], fh=[1])
+    with pytest.raises(ValueError, match="no observed value in .* of series 'h0_1'"):
+        forecaster.update(y.loc[["h0_1"]] * np.nan, update_params=False)
+
+
 def test_new_counts_are_checked():
     counts = pd.Series(np.random.default_rng(0).poisson(3.0, 60).astype(float))
     forecaster = quick(distribution="negative_binomial").fit(counts[:50], fh=[1])

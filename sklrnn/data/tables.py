@@ -134,6 +134,7 @@ def read_series(
     counts: bool = False,
     step: Step | None = None,
     like: GridSeries | None = None,
+    key: Hashable = None,
     exogenous_scaling: tuple[np.ndarray, np.ndarray] | None = None,
     codes: Iterable[int] = (),
 ) -> list[GridSeries]:
@@ -156,6 +157,8 @@ def read_series(
         Step of the grid where the index does not tell.
     like : GridSeries, optional
         A series whose standardisation is taken over.
+    key : Hashable, optional
+        Name of a single series in the panel that it comes from.
     exogenous_scaling : (ndarray, ndarray), optional
         Center and scale of the exogenous columns, where these are known.
     codes : iterable of int, optional
@@ -173,14 +176,14 @@ def read_series(
         moments = exogenous_moments(y, exogenous)
         exogenous_scaling = scale_exogenous(moments, standardize, codes)
     series, grids = [], TimeGrids(step)
-    for key, frame in iterate_series(y):
-        known = exogenous.get(key) if x is not None else None
+    for name, frame in iterate_series(y):
+        known = exogenous.get(name) if x is not None else None
         if x is not None and known is None:
             raise ValueError(
-                f"X has no rows for the series {key!r} that y holds; give X for every "
+                f"X has no rows for the series {name!r} that y holds; give X for every "
                 "series of y"
             )
-        pair = _check_pair(key, frame, known)
+        pair = _check_pair(key if name is None else name, frame, known)
         if like is None:
             center, scale = standardisation([pair.targets], standardize)
             if counts:
