@@ -189,22 +189,9 @@ class ResidualQuantiles:
         return np.where(n < _FEWEST, spread, tails) * growth[..., None]
 
     def variance(self, steps: np.ndarray) -> np.ndarray:
-        """Return the mean squared error, (n_steps, n_targets).
-
-        After updates it grows, or shrinks, as the quantiles do.
-        """
+        """Return the mean squared error, (n_steps, n_targets)."""
         sample, n, growth = self._at(steps)
-        found = self._mean_square(sample, n[..., None])[..., 0] * growth**2
-        if self.first is not None:
-            wide, usual = (
-                np.square(found).mean(axis=-1)
-                for found in (
-                    self.quantiles(steps, LEVELS),
-                    self._sample_quantiles(steps, LEVELS),
-                )
-            )
-            found = found * np.where(usual > 0, wide, 1) / np.where(usual > 0, usual, 1)
-        return found
+        return self._mean_square(sample, n[..., None])[..., 0] * growth**2
 
     def _at(self, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sorted residuals (n_steps, n_targets, n), their number and the growth."""

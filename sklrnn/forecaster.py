@@ -15,7 +15,7 @@ from sklrnn.data.categories import Categories
 from sklrnn.data.parted import PartedSeries
 from sklrnn.data.parts import Parts, open_parts
 from sklrnn.data.tables import check_counts, iterate_series, read_series, to_float
-from sklrnn.data.timegrid import infer_step, kind_of_time, positions
+from sklrnn.data.timegrid import infer_step, positions
 from sklrnn.distributions import EVEN_LEVELS, skpro_form
 from sklrnn.forecasting import Forecast, forecast, forecast_from, recalibrate
 from sklrnn.horizons import newest_time, plan, steps_ahead, to_frame, with_freq
@@ -521,7 +521,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             X = self._as_rows_that_follow(X)
         try:
             super().update(y=y, X=X, update_params=update_params)
-        except Exception:
+        except (TypeError, ValueError):
             self._cutoff = before[0]
             raise
         if arrays:  # and so forecasts stay arrays
@@ -595,7 +595,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             return
         if "_series" in self.__dict__:
             # What a few new rows have between them is not the step of the series.
-            if kind_of_time(self._series[0].origin) is not pd.DatetimeIndex:
+            if self._series[0].kind is not pd.DatetimeIndex:
                 return  # which `_update` refuses
             self._cutoff = with_freq(self._cutoff, self._series[0].step)
         elif self._cutoff.freq is None:
@@ -777,12 +777,13 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         for key, frame in iterate_series(y):
             x = exogenous.get(key)
             if key in known:
-                one, values, x_values = known[key], to_float(frame, "y"), None
+                one, x_values = known[key], None
+                values = to_float(frame, "y", one.where)
                 one.check_times(frame.index, "y")
                 if self.distribution == "negative_binomial":
-                    check_counts(frame.columns, values)
+                    check_counts(frame.columns, values, one.where)
                 if x is not None:
-                    x_values = to_float(x, "X")
+                    x_values = to_float(x, "X", one.where)
                     one.check_times(x.index, "X")
                 rows.append((one, frame, values, x, x_values))
                 continue

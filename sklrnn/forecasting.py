@@ -411,8 +411,6 @@ def recalibrate(
     standardised = (
         units["normalize"] is not None and units["distribution"] != "negative_binomial"
     )
-    if pooled and standardised:
-        grown = [(one, n) for one, n in grown if not one.constant.all()]
     if calibration is None or not grown:
         return fitted
     module: Any = fitted.net.module_

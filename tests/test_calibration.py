@@ -98,14 +98,14 @@ def test_intervals_of_a_series_that_changed_hold_their_share_again():
     assert abs(coverage(True) - 0.8) < 0.05
 
 
-def test_moved_levels_never_cross_and_widen_the_variance():
+def test_moved_levels_never_cross_and_widen():
     table = ResidualQuantiles(RNG.normal(size=(100, 2, 1)))
     for _ in range(50):
         table = table.updated(RNG.normal(0, 9, size=(1, 2, 1)), n_new=1)
     levels = np.linspace(0.0001, 0.9999, 299)
     found = table.quantiles(np.array([1, 2, 5]), levels)
     assert np.isfinite(found).all() and (np.diff(found, axis=-1) >= -1e-6).all()
-    assert (table.variance(np.array([1, 2])) > 4).all()
+    assert (found[:2].var(axis=-1) > 4).all()
 
 
 def test_what_fell_further_than_ever_can_rise_as_far():
@@ -146,7 +146,6 @@ def test_intervals_of_a_machine_at_rest_keep_a_share_of_their_width():
     np.testing.assert_allclose(
         np.diff(narrow, axis=1), 0.15 * np.diff(wide, axis=1), rtol=1e-5
     )
-    assert (table.variance(steps) > 0.01).all()
 
 
 def test_nothing_new_changes_nothing():

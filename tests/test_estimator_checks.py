@@ -37,8 +37,8 @@ def test_sklearn(params):
 
 # Some of these checks ask that something has been learned from a few samples, which
 # the last parameter set of both is too slow for. What is asked of a regressor holds for
-# every seed with these: one that keeps the weights of its best epoch on few validation
-# samples may have learned little, so the second has none.
+# a dozen seeds with these: one that keeps the weights of its best epoch on few
+# validation samples may have learned little, so the second has none.
 RECOGNIZERS = [
     estimator(**{**params, **others, **changes})
     for estimator, others, sets in (

@@ -555,6 +555,17 @@ def test_a_failed_update_changes_nothing():
     pd.testing.assert_series_equal(forecaster.predict(), before)
 
 
+def test_an_update_whose_training_diverges_has_moved_on():
+    forecaster = quick().fit(AIRLINE[:120], fh=[1, 2])
+    with torch.no_grad():
+        for weight in forecaster.net_.module_.parameters():
+            weight.fill_(np.nan)
+    with pytest.raises(DivergenceError):
+        forecaster.update(AIRLINE[120:122])
+    assert forecaster.cutoff[0] == AIRLINE.index[121]
+    assert forecaster.predict().index[0] == AIRLINE.index[122]
+
+
 def test_rows_of_an_array_follow_timestamps_too():
     forecaster = quick().fit(AIRLINE[:120], fh=[1, 2])
     by_array = copy.deepcopy(forecaster)

@@ -9,13 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.timegrid import (
-    Step,
-    TimeGrids,
-    index_kind,
-    kind_of_time,
-    positions,
-)
+from sklrnn.data.timegrid import Step, TimeGrids, index_kind, positions
 
 MAX_SPARSITY = 100
 """Most steps of the grid that one row may stand for."""
@@ -57,6 +51,16 @@ class GridSeries:
     cutoff: Any
 
     @property
+    def where(self) -> str:
+        """What messages say of where something is wrong."""
+        return _where(self.key)
+
+    @property
+    def kind(self) -> type:
+        """The kind of its times, as `index_kind` tells it."""
+        return index_kind(pd.Index([self.origin]))
+
+    @property
     def constant(self) -> np.ndarray:
         """Which targets, (n_targets,), were constant when they were standardised."""
         return self.scale[: self.n_targets] == 1.0
@@ -71,10 +75,10 @@ class GridSeries:
         """
         if len(index) == 0:
             return
-        if index_kind(index) is not kind_of_time(self.origin):
+        if index_kind(index) is not self.kind:
             new, known = type(index[0]).__name__, type(self.origin).__name__
             raise ValueError(
-                f"{name}{_where(self.key)} has times of the type {new}, but `fit` had "
+                f"{name}{self.where} has times of the type {new}, but `fit` had "
                 f"{known}; convert its index"
             )
         ends = positions(index[[0, -1]], self.origin, self.step)

@@ -168,13 +168,6 @@ def index_kind(index: pd.Index) -> type:
     return pd.Index
 
 
-def kind_of_time(time: Any) -> type:
-    """Return what `index_kind` says of an index of such times."""
-    if isinstance(time, pd.Timestamp):
-        return pd.DatetimeIndex
-    return pd.PeriodIndex if isinstance(time, pd.Period) else pd.Index
-
-
 def _numbers(index: pd.Index) -> np.ndarray:
     if isinstance(index, pd.DatetimeIndex):
         index = index.as_unit("ns")
