@@ -71,7 +71,6 @@ _POSITIVE = ("hidden_size", "num_layers")
 _POSITIVE_OR_NONE = (
     "max_epochs",
     "batch_size",
-    "patience",
     "window_length",
     "horizon",
     "bptt_steps",
@@ -99,6 +98,7 @@ def check_params(estimator: Any) -> None:
     for name in _POSITIVE_OR_NONE:
         if params.get(name) is not None:
             check_integer(name, params[name], low=1, auto=True)
+    _check_patience(params["patience"])
     for name in _NOT_NEGATIVE:
         if name in params:
             check_real(name, params[name], low=0.0)
@@ -148,6 +148,18 @@ def check_params(estimator: Any) -> None:
     Processes.of(estimator)
 
 
+def _check_patience(patience: Any) -> None:
+    if patience is None or isinstance(patience, str) and patience == "auto":
+        return
+    try:
+        check_integer("patience", patience, low=1)
+    except TypeError:
+        raise TypeError(
+            "patience must be an integer, 'auto', or None to run all epochs, got "
+            f"{patience!r}"
+        ) from None
+
+
 def _check_fusion(params: dict[str, Any]) -> None:
     fusion = registry.find_fusion(params["fusion"])
     if params["direction"] == "forward" and params["fusion"] != "concat":
@@ -188,6 +200,12 @@ def default_epochs(
     return min(max(n_steps // per_epoch, 4), 300), epoch_size
 
 
+def default_patience(epoch_size: int, batch_size: int) -> int:
+    """Return 20 epochs, or as many as make 100 optimiser steps, if those are more."""
+    per_epoch = max(-(-epoch_size // batch_size), 1)
+    return max(20, -(-100 // per_epoch))
+
+
 def build_net(
     estimator: Any,
     module: type[nn.Module],
@@ -223,16 +241,21 @@ def train_phases(
     phases: dict[str | None, int],
     *,
     epoch_size: int | None,
-    patience: int | None,
+    patience: int | str | None,
     processes: Processes | None = None,
 ) -> dict[str | None, History]:
     """Train a net in place, for as many epochs as each part of the training has.
+
+    A patience of "auto" is that of `default_patience`.
 
     Raises
     ------
     DivergenceError
         With the net, at its best weights so far, as ``error.net``.
     """
+    if isinstance(patience, str):
+        size = min(len(datasets[0]), epoch_size or len(datasets[0]))
+        patience = default_patience(size, net.batch_size)
     histories = {}
     for phase, epochs in phases.items():
         if phase is not None:

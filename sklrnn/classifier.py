@@ -90,9 +90,10 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
         of every class alike, that is kept to choose the best
         epoch. With None or 0 nothing is kept, and the epoch of the lowest training
         loss is used.
-    patience : int or None, default=50
+    patience : int, "auto" or None, default=50
         Training stops after this many epochs without improvement and goes back to the
-        best weights. None: all epochs are run and the last weights kept.
+        best weights. "auto": 20, or as many as make 100 optimiser steps. None: all
+        epochs are run and the last weights kept.
     refit : bool, default=True
         Whether a second network then learns from all sequences for as many epochs as
         were best. False keeps the first, which takes half the time.

@@ -170,12 +170,14 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         Number of windows in a batch. None: a hundredth of the windows, from 16 to 128.
     validation_fraction : float or None, default=0.2
         Newest share of every series, counted in steps with an observed target, that
-        is kept to choose the best epoch and to calibrate intervals. With None or 0
-        nothing is kept: the epoch of the lowest training loss is used and intervals
-        rest on training residuals, which are too small.
-    patience : int or None, default=20
+        is kept to choose the best epoch and to calibrate intervals; at least 3 steps,
+        or a third of a series of less than 9. With None or 0 nothing is kept: the epoch
+        of the lowest training loss is used and intervals rest on training residuals,
+        which are too small.
+    patience : int, "auto" or None, default="auto"
         Training stops after this many epochs without improvement and goes back to
-        the best weights. None: all epochs are run and the last weights kept.
+        the best weights. "auto": 20, or, where an epoch is short, as many as make 100
+        optimiser steps. None: all epochs are run and the last weights kept.
     refit : bool, default=True
         Whether a second network then learns from all windows, the newest included,
         for as many epochs as were best. It makes the forecast; intervals stay those
@@ -364,7 +366,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         max_epochs=None,
         batch_size=None,
         validation_fraction=0.2,
-        patience=20,
+        patience="auto",
         refit=True,
         fine_tune_epochs=0,
         update_epochs=5,

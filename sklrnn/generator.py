@@ -86,9 +86,10 @@ class RNNGenerator(BaseEstimator):
         The end of a text, or a share of the sequences drawn at random, on which the
         best epoch is chosen. With None or 0 nothing is kept, and the epoch of the
         lowest training loss is used.
-    patience : int or None, default=50
+    patience : int, "auto" or None, default=50
         Training stops after this many epochs without improvement and goes back to the
-        best weights. None: all epochs are run and the last weights kept.
+        best weights. "auto": 20, or as many as make 100 optimiser steps. None: all
+        epochs are run and the last weights kept.
     refit : bool, default=False
         Whether a second network then learns from all data for as many epochs as were
         best, which doubles the time.

@@ -135,12 +135,14 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         Number of windows in a batch. None: a hundredth of the windows, from 16 to 64.
     validation_fraction : float or None, default=0.2
         Newest share of the rows of every series with a value, from which entries are
-        removed to choose the best epoch and to calibrate intervals. With None or 0
-        nothing is kept: the epoch of the lowest training loss is used, and intervals
-        rest on entries that the network has learned from.
-    patience : int or None, default=50
+        removed to choose the best epoch and to calibrate intervals; at least 3 rows, or
+        a third of a series of less than 9. With None or 0 nothing is kept: the epoch of
+        the lowest training loss is used, and intervals rest on entries that the network
+        has learned from.
+    patience : int, "auto" or None, default=50
         Training stops after this many epochs without improvement and goes back to the
-        best weights. None: all epochs are run and the last weights kept.
+        best weights. "auto": 20, or as many as make 100 optimiser steps. None: all
+        epochs are run and the last weights kept.
     refit : bool, default=True
         Whether a second network then learns from all rows for as many epochs as were
         best. False keeps the first, which takes half the time.

@@ -436,7 +436,7 @@ def _train(
     window_length: int,
     epoch_size: int | None,
     processes: Processes | None,
-    patience: int | None = None,
+    patience: int | str | None = None,
 ) -> dict[str | None, History]:
     """Train a net in place, for as many epochs as each part of the training has."""
     shape = {

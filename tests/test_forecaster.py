@@ -1178,6 +1178,17 @@ def test_patience_stops_early_and_gives_the_best_weights_back():
         assert torch.equal(weight, weights.notes[best][name])
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size", "patience"), [(36, 64, 100), (36, 10, 34), (144, 8, 20)]
+)
+def test_patience_by_default_is_20_epochs_or_100_steps(n_rows, batch_size, patience):
+    params = {"max_epochs": 150, "batch_size": batch_size, "lr": 1.0, "refit": False}
+    forecaster = quick(window_length=6, horizon=3, **params).fit(AIRLINE[:n_rows])
+    losses = forecaster.history_[:, "valid_loss"]
+    assert len(losses) == int(np.argmin(losses)) + 1 + patience
+    assert patience * len(forecaster.history_[-1]["batches"]) >= 100
+
+
 def test_refitting_trains_on_everything_for_the_best_number_of_epochs():
     forecaster = quick(max_epochs=300, patience=2, lr=0.02).fit(AIRLINE, fh=[1])
     losses = forecaster.history_[:, "valid_loss"]
@@ -1272,6 +1283,7 @@ def test_bad_values_are_named(params, message):
         "lr",
         "cell_params",
         "callbacks",
+        "patience",
         "refit",
         "update_epochs",
         "fine_tune_epochs",

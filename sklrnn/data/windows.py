@@ -277,10 +277,12 @@ def validation_start(observed: np.ndarray, fraction: float | None) -> int:
     ----------
     observed : ndarray of shape (n_steps, n_columns), bool
     fraction : float or None
-        Share of the rows with a value that belongs to it.
+        Share of the rows with a value that belongs to it: at least 3 of them, or a
+        third of less than 9, for what one or two show is chance.
     """
     rows = np.flatnonzero(observed.any(axis=1))
     if not fraction or len(rows) < 4:
         return len(observed)
-    n_held = max(1, min(round(fraction * len(rows)), len(rows) - 2))
+    n_held = max(round(fraction * len(rows)), min(3, len(rows) // 3))
+    n_held = max(1, min(n_held, len(rows) - 2))
     return int(rows[-n_held])

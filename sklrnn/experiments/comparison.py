@@ -139,9 +139,9 @@ def compare(
         Features of the hidden state, unless the grid says. By default 32, or 16 with
         `quick`.
     max_epochs : int, optional
-        Passes over the training windows, at most: training stops after 20 epochs
-        (prediction) or 50 (reconstruction) without improvement. By default as many as
-        the estimators choose, or 5 with `quick`.
+        Passes over the training windows, at most: training stops after 20 epochs, or
+        100 steps if those are more (prediction), or 50 epochs (reconstruction) without
+        improvement. By default as many as the estimators choose, or 5 with `quick`.
     batch_size : int, default=64
         Windows in a batch.
     quick : bool, default=False

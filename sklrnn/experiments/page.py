@@ -719,9 +719,10 @@ def _how(found: Comparison) -> str:
         *found.lines[1:],
         "Values are standardised by the training part. Networks learn from the "
         "training part and choose their epoch on the validation part, by early "
-        "stopping (patience 20 epochs in prediction, 50 in reconstruction, unless the "
-        "grid says otherwise); the test part is touched once. AdamW with weight decay, "
-        "warm-up and a cosine schedule, unless the grid says otherwise; at most "
+        "stopping (patience 20 epochs, or 100 steps if those are more, in prediction, "
+        "50 epochs in reconstruction, unless the grid says otherwise); the test part "
+        "is touched once. AdamW with weight decay, warm-up and a cosine schedule, "
+        "unless the grid says otherwise; at most "
         f"{epochs} epochs, batches of {settings.batch_size}, {settings.hidden_size} "
         "hidden units.",
         "Scored are the values observed at the last step of every test window, the "

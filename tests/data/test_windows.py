@@ -3,7 +3,13 @@ import pandas as pd
 import pytest
 
 from sklrnn.data.tables import read_series
-from sklrnn.data.windows import channels, cut_windows, has_gaps, split_windows
+from sklrnn.data.windows import (
+    channels,
+    cut_windows,
+    has_gaps,
+    split_windows,
+    validation_start,
+)
 
 
 def series(*lengths, gaps=False):
@@ -47,6 +53,15 @@ def test_validation_scores_the_newest_part_and_training_nothing_of_it():
     valid_scored = np.concatenate([f for _, f in pasts_and_futures(valid, 6, 4)])
     assert train_scored.max() == 39
     assert set(valid_scored) == set(range(40, 50))
+
+
+@pytest.mark.parametrize(
+    ("length", "n_held"), [(50, 10), (14, 3), (10, 3), (9, 3), (8, 2), (4, 1), (3, 0)]
+)
+def test_short_series_keep_three_steps_or_a_third_for_validation(length, n_held):
+    seen = np.ones((length, 1), dtype=bool)
+    assert validation_start(seen, 0.2) == length - n_held
+    assert validation_start(seen, 0) == length
 
 
 @pytest.mark.parametrize("horizon", [127, 128, 200])
