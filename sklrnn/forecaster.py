@@ -11,24 +11,21 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from sklrnn import conventions
 from sklrnn.base import check_params
+from sklrnn.data.arrivals import read_arrivals
 from sklrnn.data.categories import Categories
 from sklrnn.data.parted import PartedSeries
 from sklrnn.data.parts import Parts, open_parts
-from sklrnn.data.tables import check_counts, iterate_series, read_series, to_float
+from sklrnn.data.tables import iterate_series, read_series
 from sklrnn.data.timegrid import infer_step, positions
 from sklrnn.distributions import EVEN_LEVELS, skpro_form
-from sklrnn.forecasting import Forecast, forecast, forecast_from, recalibrate
+from sklrnn.forecast_params import check_forecast_params, check_start, check_targets
+from sklrnn.forecasting import Forecast, forecast, forecast_from
 from sklrnn.horizons import newest_time, plan, steps_ahead, to_frame, with_freq
-from sklrnn.learning import (
-    check_forecast_params,
-    check_start,
-    check_targets,
-    learn,
-    learn_on,
-)
+from sklrnn.learning import learn, learn_on
 from sklrnn.parameters import draw_seed
 from sklrnn.processes import Processes
 from sklrnn.quantiles import quantiles, variances
+from sklrnn.residuals import recalibrate
 from sklrnn.training import DivergenceError
 
 
@@ -773,41 +770,18 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         check_targets(self._fitted, _names(y))
         if X is not None:
             X = self._check_exogenous(X)
-        exogenous = dict(iterate_series(X)) if X is not None else {}
-        known = {one.key: one for one in self._series}
-        rows, new_series = [], []
-        for key, frame in iterate_series(y):
-            x = exogenous.get(key)
-            if key in known:
-                one, x_values = known[key], None
-                values = to_float(frame, "y", one.where)
-                one.check_times(frame.index, "y")
-                if self.distribution == "negative_binomial":
-                    check_counts(frame.columns, values, one.where)
-                if x is not None:
-                    x_values = to_float(x, "X", one.where)
-                    one.check_times(x.index, "X")
-                rows.append((one, frame, values, x, x_values))
-                continue
-            if None in known or key is None:
-                raise ValueError(
-                    f"y is {'a single series' if key is None else 'a panel'}, but "
-                    f"`fit` had {'a single series' if None in known else 'a panel'}; "
-                    "give the same kind of table"
-                )
-            if self._fitted.exogenous and x is None:
-                raise ValueError(
-                    f"X has no rows for the new series {key!r}; give them, as in `fit`"
-                )
-            new_series += self._read_as_fitted(frame, x, key=key)
+        arrivals, new_series = read_arrivals(
+            y,
+            X,
+            self._series,
+            self._read_as_fitted,
+            counts=self.distribution == "negative_binomial",
+            needs_exogenous=bool(self._fitted.exogenous),
+        )
         # Everything has been checked: from here on nothing fails half way.
-        n_new = []
-        for one, frame, values, x, x_values in rows:
-            n_new.append(one.write_targets(frame.index, values))
-            if x is not None:
-                one.write(x.index, x_values, one.n_targets)
+        n_new = [arrival.write() for arrival in arrivals]
         if self.calibrate:
-            grown = [row[0] for row in rows]
+            grown = [arrival.series for arrival in arrivals]
             pooled = len(self._series) > 1
             self._fitted = recalibrate(self._fitted, grown, n_new, pooled=pooled)
         self._series += new_series

@@ -10,20 +10,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from sklrnn.batches import WindowDataset, evaluation_batch
-from sklrnn.calibration import (
-    OFFSET_LEVELS,
-    Correction,
-    LevelQuantiles,
-    QuantileOffsets,
-    ResidualQuantiles,
-)
+from sklrnn.batches import evaluation_batch
+from sklrnn.calibration import Correction, ResidualQuantiles
 from sklrnn.data.categories import Categories
 from sklrnn.data.gaps import fill_forward, last_observed
-from sklrnn.data.parted import PartedWindows
 from sklrnn.data.tables import GridSeries, to_float
 from sklrnn.data.timegrid import positions
-from sklrnn.data.windows import WindowSet, cut_windows, last_window
+from sklrnn.data.windows import cut_windows, last_window
 from sklrnn.distributions import Distribution
 from sklrnn.network.rollout import roll_out
 from sklrnn.threads import suitable_threads
@@ -33,9 +26,6 @@ PATHS = 200
 """Number of paths drawn where distributions are fed back."""
 
 _PATHS_AT_ONCE = 20_000
-_CALIBRATION_WINDOWS = 4000
-_CALIBRATION_VALUES = 4_000_000
-_CALIBRATION_PATHS = 300  # windows, where paths are drawn
 _CUTOFFS = 1024  # whose windows are copied at once
 
 
@@ -269,7 +259,7 @@ def forecast_from(
         past = cut_windows(one, part, fitted.window_length, masked)
         future = None
         if fitted.exogenous:
-            future = torch.from_numpy(_stored_future(one, part, offset))
+            future = torch.from_numpy(stored_future(one, part, offset))
         parts = run(fitted.net, torch.from_numpy(past), future, n_steps)
         means = [_in_units([one], part).mean() for _, part in parts]
         found.append(np.concatenate(means, axis=1))
@@ -350,124 +340,7 @@ def _sample_paths(
     return torch.cat(output).numpy()
 
 
-def calibrate(
-    net: SequenceNet,
-    windows: WindowSet | PartedWindows,
-    *,
-    window_length: int,
-    horizon: int,
-) -> ResidualQuantiles | Correction:
-    """Collect what a network's forecasts miss on windows, step by step.
-
-    Of distributions, the levels at which the true values stood, and what the quantiles
-    at levels corrected by these still miss.
-    """
-    module: Any = net.module_
-    dataset = WindowDataset(
-        windows.thinned(_calibration_windows(module, horizon)),
-        window_length=window_length,
-        horizon=horizon,
-        n_targets=module.n_targets,
-        n_exogenous=module.n_exogenous,
-        masked=module.masked,
-    )
-    inputs, (target, mask) = dataset.gather(torch.arange(len(dataset)))
-    true = target.numpy()
-    if mask is not None:
-        true = np.where(mask.numpy(), true, np.nan)
-    parts = run(net, inputs["past"], inputs.get("future"), true.shape[1])
-    if module.likelihood is None:
-        return ResidualQuantiles(true - parts[0][1].mean())
-    found = [part.level(true[:, steps]) for steps, part in parts]
-    seen = np.where(np.isnan(true), np.nan, np.concatenate(found, axis=1))
-    levels = LevelQuantiles(seen)
-    misses = _misses(levels, parts, true)
-    spread = None
-    if module.likelihood.kind != "negative_binomial":
-        spread = ResidualQuantiles(misses[..., OFFSET_LEVELS == 0.5][..., 0])
-    return Correction(levels, QuantileOffsets(misses), spread)
-
-
-def recalibrate(
-    fitted: FittedNetwork, series: list[GridSeries], n_new: list[int], *, pooled: bool
-) -> FittedNetwork:
-    """Let the calibration see by how much forecasts missed what is new of series.
-
-    Where series share it, those that were constant in `fit` have no say: they have no
-    deviation that what they miss could be measured in.
-
-    Parameters
-    ----------
-    fitted : FittedNetwork
-    series : list of GridSeries
-    n_new : list of int
-        Number of steps at the end of each that are new.
-    pooled : bool
-        Whether there are more series than one.
-    """
-    calibration, horizon = fitted.calibration, fitted.horizon
-    grown = [(one, n) for one, n in zip(series, n_new, strict=True) if n > 0]
-    units = fitted.architecture
-    standardised = (
-        units["normalize"] is not None and units["distribution"] != "negative_binomial"
-    )
-    if calibration is None or not grown:
-        return fitted
-    module: Any = fitted.net.module_
-    n_windows = sum(n + horizon - 1 for _, n in grown)
-    every = -(-n_windows // _calibration_windows(module, horizon))
-    past, future, true = [], [], []
-    for i, (one, n) in enumerate(grown):
-        # Each forecast reaches into what is new, and rests on what was known by then.
-        before = one.end - n
-        first = max(before - horizon + 1, min(before, fitted.window_length))
-        ends = np.arange(one.end - 1 - i % every, first - 1, -every)[::-1]
-        if not len(ends):
-            continue
-        rows = ends[:, None] + np.arange(horizon)
-        inside = (rows >= before) & (rows < one.end)
-        values = one.values[np.where(inside, rows, 0), : one.n_targets]
-        told = inside[..., None]
-        if pooled and standardised:
-            told = told & ~one.constant
-        true.append(np.where(told, values, np.nan))
-        past.append(cut_windows(one, ends, fitted.window_length, module.masked))
-        if fitted.exogenous:
-            future.append(_stored_future(one, ends, np.arange(1, horizon + 1)))
-    observed = np.concatenate(true)
-    parts = run(
-        fitted.net,
-        torch.from_numpy(np.concatenate(past)),
-        torch.from_numpy(np.concatenate(future)) if future else None,
-        horizon,
-    )
-    if isinstance(calibration, Correction):
-        misses = _misses(calibration.levels, parts, observed)
-        offsets = calibration.offsets.updated(misses, max(n_new))
-        return fitted._replace(calibration=calibration._replace(offsets=offsets))
-    missed = observed - parts[0][1].mean()
-    return fitted._replace(calibration=calibration.updated(missed, max(n_new)))
-
-
-def _calibration_windows(module: Any, horizon: int) -> int:
-    """Return the largest number of windows to calibrate by."""
-    if module.likelihood is not None and horizon > module.horizon:
-        return _CALIBRATION_PATHS
-    n_each = 1 if module.likelihood is None else len(OFFSET_LEVELS)
-    affordable = _CALIBRATION_VALUES // (horizon * module.n_targets * n_each)
-    return min(_CALIBRATION_WINDOWS, max(affordable, 100))
-
-
-def _misses(
-    levels: LevelQuantiles, parts: list[tuple[slice, Distribution]], true: np.ndarray
-) -> np.ndarray:
-    """Return what quantiles at corrected levels miss of true values."""
-    alpha = levels.levels(np.arange(1, true.shape[1] + 1), OFFSET_LEVELS)
-    found = [part.quantile(alpha[steps]) for steps, part in parts]
-    return true[..., None] - np.concatenate(found, axis=1)
-
-
-def _stored_future(one: GridSeries, ends: np.ndarray, offset: np.ndarray) -> np.ndarray:
+def stored_future(one: GridSeries, ends: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """Return what a series itself holds of the exogenous values after its cutoffs."""
     low, high = int(ends.min()), int(ends.max()) + len(offset)
     rows = np.full((high, one.values.shape[1] - one.n_targets), np.nan)

@@ -1,8 +1,8 @@
-"""Learning to forecast: the network's shape, its training, calibration and refit."""
+"""Learning to forecast: a network's training, calibration and refit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,6 @@ from torch import nn
 
 from sklrnn import registry
 from sklrnn.base import (
-    LAYER_PARAMS,
-    TRAINING_ONLY,
     best_epoch,
     build_net,
     default_batch_size,
@@ -20,44 +18,30 @@ from sklrnn.base import (
     train_phases,
 )
 from sklrnn.batches import WindowDataset, Windows
+from sklrnn.calibration import Correction, ResidualQuantiles
 from sklrnn.data.categories import Categories
 from sklrnn.data.parted import PartedSeries, PartedWindows
-from sklrnn.data.tables import GridSeries, repeats_one_value
-from sklrnn.data.timegrid import season_length
+from sklrnn.data.tables import GridSeries
 from sklrnn.data.windows import WindowSet, has_gaps, split_windows
-from sklrnn.forecasting import FittedNetwork, calibrate
+from sklrnn.forecast_params import (
+    CHOSEN,
+    SHAPE_PARAMS,
+    architecture,
+    choose_loss,
+    choose_shape,
+    criterion,
+    read_past_only,
+)
+from sklrnn.forecasting import FittedNetwork
 from sklrnn.memory import reused_memory
 from sklrnn.network.cells.base import takes
-from sklrnn.network.decoders import DECODERS
 from sklrnn.network.ensemble import ForecastEnsemble
 from sklrnn.network.forecast import ForecastNetwork
-from sklrnn.network.likelihoods import LIKELIHOODS
-from sklrnn.network.losses import MaskedHuber, MaskedMAE, MaskedMSE
-from sklrnn.parameters import check_choice, check_integer
 from sklrnn.processes import Processes
+from sklrnn.residuals import calibrate
 from sklrnn.streams import PartedDataset
 from sklrnn.training import History, SequenceNet, take_over
 
-STRATEGIES = ("direct", "recursive")
-NORMALIZATIONS = ("standard", "window", "last", None)
-CHANNELS = ("joint", "independent")
-DISTRIBUTIONS = ("point", *LIKELIHOODS)
-LOSSES = {"mse": MaskedMSE, "mae": MaskedMAE, "huber": MaskedHuber}
-CHOSEN = ("window_length", "horizon", "segment_length")
-"""Parameters of the shape that are chosen where they are None; so is the loss."""
-
-SHAPE_PARAMS = (
-    "normalize",
-    "channels",
-    "channel_embedding",
-    "decoder",
-    "shortcut",
-    "distribution",
-)
-"""Parameters of the forecaster that its network takes as they are."""
-
-_LONGEST_BY_STEPS = 192
-_SEGMENT = 24
 _VALIDATION_WINDOWS = 2000
 
 
@@ -102,110 +86,29 @@ def learn(
     DivergenceError
         With the network, at its best weights so far, as ``error.net``.
     """
-    past_only = read_past_only(params, exogenous)
-    split: Callable[..., tuple]
-    if isinstance(series, PartedSeries):
-        known, split, gaps = series.known, series.split_windows, series.has_gaps
-    else:
-        known, split, gaps = series, partial(split_windows, series), has_gaps(series)
-    if start is None:
-        chosen, masked = _choose_shape(params, known, steps_ahead), gaps
-    else:
-        chosen = tuple(getattr(start, name) for name in CHOSEN)
-        masked = start.net.module_.masked
-    window_length, horizon, segment_length = chosen
-    loss = params.loss or (start.loss if start else _choose_loss(params, known))
-    sizes = categories.sizes(exogenous)
-    if sizes and masked and takes(registry.find_cell(params.cell), "masked"):
-        raise ValueError(
-            f"the cell {params.cell!r} reads masks of its own, and so no categories; "
-            f"drop {[exogenous[place] for place in sizes]} from X, or use another cell"
-        )
-    n_out = horizon if params.strategy == "direct" else 1
-
-    def windows(horizon: int, fraction: float | None, **options: Any) -> tuple:
-        return split(
-            window_length=window_length,
-            horizon=horizon,
-            validation_fraction=fraction,
-            masked=masked,
-            **options,
-        )
-
-    train_set, valid_set = windows(n_out, params.validation_fraction)
-    batch_size = params.batch_size or default_batch_size(len(train_set))
-    max_epochs, epoch_size = params.max_epochs, None
-    if max_epochs is None:
-        max_epochs, epoch_size = default_epochs(len(train_set), batch_size)
-    epochs = max_epochs if epochs is None else epochs
-
-    build = partial(
-        _build,
-        params,
-        {
-            "n_targets": known[0].n_targets,
-            "n_exogenous": len(exogenous),
-            "past_only": tuple(map(exogenous.index, past_only)),
-            "categories": sizes,
-            "masked": masked,
-            "window_length": window_length,
-            "horizon": n_out,
-            "segment_length": segment_length,
-        },
-        start=start,
-        batch_size=batch_size,
-        max_epochs=max_epochs,
-        seed=seed,
-        criterion=_criterion(params.distribution, loss),
-    )
-    net = build()
+    names = targets, exogenous
+    course = _Course(params, series, names, categories, steps_ahead, seed, start)
+    train_set, valid_set = course.windows(params.validation_fraction)
+    course.choose_length(len(train_set))
+    epochs = course.max_epochs if epochs is None else epochs
+    net = course.build()
     phases = dict.fromkeys(net.module_.phases, epochs)
-    training: dict[str, Any] = {
-        "window_length": window_length,
-        "epoch_size": epoch_size,
-        "processes": Processes.of(params),
-    }
-    histories = _train(
-        net, train_set, valid_set, phases, patience=params.patience, **training
-    )
+    histories = course.train(net, train_set, valid_set, phases, params.patience)
     calibration = None
     if params.distribution == "point" or params.calibrate:
-        sets = train_set, valid_set
-        if horizon != n_out:
-            sets = windows(horizon, params.validation_fraction)
         # Without a validation part, on what was learned from.
-        calibration = calibrate(
-            net, sets[1] or sets[0], window_length=window_length, horizon=horizon
-        )
-        del sets
+        calibration = course.calibrate(net, valid_set or train_set)
     if params.refit and valid_set is not None and epochs:
         if params.patience is not None:
             phases = {name: best_epoch(rows) for name, rows in histories.items()}
-        net = build()
-        again = {}
+        net = course.build()
+        again: dict[str, Any] = {}
         if isinstance(train_set, WindowSet):
             again["like"] = train_set.emptied()
         train_set = valid_set = None
-        train_set, _ = windows(n_out, None, **again)
-        _train(net, train_set, None, phases, **training)
-    return FittedNetwork(
-        net=net,
-        histories=histories,
-        window_length=window_length,
-        horizon=horizon,
-        segment_length=segment_length,
-        loss=loss,
-        batch_size=batch_size,
-        max_epochs=max_epochs,
-        epoch_size=epoch_size,
-        targets=targets,
-        exogenous=exogenous,
-        past_only=past_only,
-        categories=categories,
-        exogenous_scaling=_exogenous_scaling(known[0]),
-        architecture=_architecture(params),
-        calibration=calibration,
-    )
+        train_set, _ = course.windows(None, **again)
+        course.train(net, train_set, None, phases)
+    return course.fitted(net, histories, calibration)
 
 
 @reused_memory()
@@ -234,135 +137,157 @@ def learn_on(
     )
 
 
-def check_forecast_params(params: Any) -> None:
-    """Check the parameters that a forecaster has of its own.
+class _Course:
+    """A training of networks on series: what is chosen for it, and what it is made of.
 
-    Raises
-    ------
-    ValueError, TypeError
-        Naming the parameter, its value and what would be right.
+    Parameters are those of `learn`.
     """
-    check_choice("strategy", params.strategy, STRATEGIES)
-    check_choice("normalize", params.normalize, NORMALIZATIONS)
-    check_choice("channels", params.channels, CHANNELS)
-    check_choice("decoder", params.decoder, DECODERS)
-    check_choice("loss", params.loss, (*LOSSES, None))
-    check_choice("distribution", params.distribution, DISTRIBUTIONS)
-    if params.distribution != "point" and params.loss is not None:
-        raise ValueError(
-            f"loss is {params.loss!r}, but distribution={params.distribution!r} has a "
-            "loss of its own; leave loss out"
+
+    def __init__(
+        self,
+        params: Any,
+        series: list[GridSeries] | PartedSeries,
+        names: tuple[tuple[Hashable, ...], tuple[Hashable, ...]],
+        categories: Categories,
+        steps_ahead: int,
+        seed: int,
+        start: FittedNetwork | None,
+    ) -> None:
+        self.params, self.seed, self.start = params, seed, start
+        self.targets, self.exogenous = names
+        self.categories = categories
+        self.past_only = read_past_only(params, self.exogenous)
+        self._split: Callable[..., tuple]
+        if isinstance(series, PartedSeries):
+            self.known, self.masked = series.known, series.has_gaps
+            self._split = series.split_windows
+        else:
+            self.known, self.masked = series, has_gaps(series)
+            self._split = partial(split_windows, series)
+        if start is None:
+            chosen = choose_shape(params, self.known, steps_ahead)
+        else:
+            chosen = tuple(getattr(start, name) for name in CHOSEN)
+            self.masked = start.net.module_.masked
+        self.window_length, self.horizon, self.segment_length = chosen
+        self.n_out = self.horizon if params.strategy == "direct" else 1
+        self.loss = params.loss or (
+            start.loss if start else choose_loss(params, self.known)
         )
-    if params.distribution == "negative_binomial" and params.normalize == "standard":
-        raise ValueError(
-            "normalize must be 'window', 'last' or None with distribution="
-            "'negative_binomial', which is one of counts; got 'standard'"
-        )
-    check_integer("n_members", params.n_members, low=1)
-    for name in ("channel_embedding", "calibrate", "shortcut"):
-        value = getattr(params, name)
-        if value not in (True, False):
-            raise TypeError(f"{name} must be True or False, got {value!r}")
-    if params.channel_embedding and params.channels == "joint":
-        raise ValueError(
-            "channel_embedding tells channels='independent' which column it reads; "
-            "leave it out with channels='joint'"
-        )
-    if params.segment_length is not None:
-        check_integer("segment_length", params.segment_length, low=1)
-        obstacle = _obstacle_to_segments(params)
-        if params.segment_length > 1 and obstacle:
+        self.sizes = categories.sizes(self.exogenous)
+        reads_masks = takes(registry.find_cell(params.cell), "masked")
+        if self.sizes and self.masked and reads_masks:
+            columns = [self.exogenous[place] for place in self.sizes]
             raise ValueError(
-                f"segment_length must be 1 with {obstacle}; got {params.segment_length}"
+                f"the cell {params.cell!r} reads masks of its own, and so no "
+                f"categories; drop {columns} from X, or use another cell"
             )
 
-
-def _obstacle_to_segments(params: Any) -> str:
-    """Return what needs single steps, and why; "" if nothing does."""
-    cell = registry.find_cell(params.cell)
-    reads = {
-        "masked": "reads how long ago every value was seen",
-        "n_targets": "is fed back its own output at every step",
-    }
-    for name, why in reads.items():
-        if takes(cell, name):
-            return f"the cell {cell.__name__}, which {why}"
-    if params.direction == "decoupled":
-        return "direction='decoupled', whose two networks are matched step by step"
-    return ""
-
-
-def read_past_only(
-    params: Any, exogenous: tuple[Hashable, ...]
-) -> tuple[Hashable, ...]:
-    """Return the columns that `past_only` names.
-
-    Raises
-    ------
-    ValueError
-        If X has no such column.
-    """
-    names = params.past_only
-    if names is None:
-        return ()
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        names = [names]
-    strange = [name for name in names if name not in exogenous]
-    if strange:
-        raise ValueError(
-            f"past_only has {strange[0]!r}, but X has the columns {list(exogenous)}"
-        )
-    return tuple(name for name in exogenous if name in names)
-
-
-def check_start(
-    start: FittedNetwork,
-    params: Any,
-    targets: tuple[Hashable, ...],
-    exogenous: tuple[Hashable, ...],
-) -> None:
-    """Check that a network trained before fits the data and parameters of now.
-
-    Raises
-    ------
-    ValueError
-        Naming what does not fit.
-    """
-    for name in CHOSEN:
-        value, before = getattr(params, name), getattr(start, name)
-        if value is not None and value != before:
-            raise ValueError(
-                f"{name} is {value}, but the network to go on from was trained with "
-                f"{before}; keep it, or fit a new RNNForecaster"
-            )
-    for name, value in _architecture(params).items():
-        if value != start.architecture[name]:
-            raise ValueError(
-                f"{name} is {value!r}, but the network to go on from was built with "
-                f"{start.architecture[name]!r}; keep it, or fit a new RNNForecaster"
-            )
-    check_targets(start, targets)
-    if exogenous != start.exogenous:
-        raise ValueError(
-            f"X has the columns {list(exogenous)}, but the network to go on from was "
-            f"trained with {list(start.exogenous)}, in this order"
+    def windows(
+        self, fraction: float | None, horizon: int | None = None, **options: Any
+    ) -> tuple:
+        """Return windows to train on and to validate on, `n_out` steps ahead."""
+        return self._split(
+            window_length=self.window_length,
+            horizon=horizon or self.n_out,
+            validation_fraction=fraction,
+            masked=self.masked,
+            **options,
         )
 
+    def choose_length(self, n_windows: int) -> None:
+        """Set `batch_size`, `max_epochs` and `epoch_size`."""
+        params = self.params
+        self.batch_size = params.batch_size or default_batch_size(n_windows)
+        self.max_epochs, self.epoch_size = params.max_epochs, None
+        if self.max_epochs is None:
+            length = default_epochs(n_windows, self.batch_size)
+            self.max_epochs, self.epoch_size = length
 
-def check_targets(start: FittedNetwork, targets: tuple[Hashable, ...]) -> None:
-    """Check the columns of y; names that the network does not know go by position.
+    def build(self) -> SequenceNet:
+        """Return an untrained net, or one with the weights of what it starts from."""
+        params = self.params
+        shape = {
+            "n_targets": self.known[0].n_targets,
+            "n_exogenous": len(self.exogenous),
+            "past_only": tuple(map(self.exogenous.index, self.past_only)),
+            "categories": self.sizes,
+            "masked": self.masked,
+            "window_length": self.window_length,
+            "horizon": self.n_out,
+            "segment_length": self.segment_length,
+            **{name: getattr(params, name) for name in SHAPE_PARAMS},
+        }
+        module: type[nn.Module] = ForecastNetwork
+        if params.n_members > 1:
+            module, shape["n_members"] = ForecastEnsemble, params.n_members
+        net = build_net(
+            params,
+            module,
+            shape,
+            batch_size=self.batch_size,
+            max_epochs=self.max_epochs,
+            seed=self.seed,
+            criterion=criterion(params.distribution, self.loss),
+        )
+        if self.start is not None:
+            take_over(net, self.start.net)
+        return net
 
-    Raises
-    ------
-    ValueError
-        If there are more or fewer, or if one has the name of another.
-    """
-    known = start.targets
-    moved = [n for n, k in zip(targets, known, strict=False) if n != k and n in known]
-    if len(targets) != len(known) or moved:
-        raise ValueError(
-            f"y has the columns {list(targets)}, but the network was trained on "
-            f"{list(known)}; give the same ones in the same order"
+    def train(
+        self,
+        net: SequenceNet,
+        train_set: WindowSet | PartedWindows,
+        valid_set: WindowSet | PartedWindows | None,
+        phases: dict[str | None, int],
+        patience: int | str | None = None,
+    ) -> dict[str | None, History]:
+        """Train a net in place, for as many epochs as each part of it has."""
+        return _train(
+            net,
+            train_set,
+            valid_set,
+            phases,
+            window_length=self.window_length,
+            epoch_size=self.epoch_size,
+            processes=Processes.of(self.params),
+            patience=patience,
+        )
+
+    def calibrate(
+        self, net: SequenceNet, windows: WindowSet | PartedWindows
+    ) -> ResidualQuantiles | Correction:
+        """Calibrate a net for the whole horizon, whatever it forecasts at once."""
+        if self.horizon != self.n_out:
+            sets = self.windows(self.params.validation_fraction, self.horizon)
+            windows = sets[1] or sets[0]
+        shape = {"window_length": self.window_length, "horizon": self.horizon}
+        return calibrate(net, windows, **shape)
+
+    def fitted(
+        self,
+        net: SequenceNet,
+        histories: dict[str | None, History],
+        calibration: ResidualQuantiles | Correction | None,
+    ) -> FittedNetwork:
+        """Return a trained net with all that using it takes."""
+        return FittedNetwork(
+            net=net,
+            histories=histories,
+            window_length=self.window_length,
+            horizon=self.horizon,
+            segment_length=self.segment_length,
+            loss=self.loss,
+            batch_size=self.batch_size,
+            max_epochs=self.max_epochs,
+            epoch_size=self.epoch_size,
+            targets=self.targets,
+            exogenous=self.exogenous,
+            past_only=self.past_only,
+            categories=self.categories,
+            exogenous_scaling=_exogenous_scaling(self.known[0]),
+            architecture=architecture(self.params),
+            calibration=calibration,
         )
 
 
@@ -371,60 +296,6 @@ def _exogenous_scaling(one: GridSeries) -> tuple[np.ndarray, np.ndarray] | None:
     if len(one.center) == one.n_targets:
         return None
     return one.center[columns], one.scale[columns]
-
-
-def _choose_loss(params: Any, series: list[GridSeries]) -> str | None:
-    """Return the loss of a new network; None if its distribution has one."""
-    if params.distribution != "point":
-        return None
-    return "mae" if repeats_one_value(series) else "huber"
-
-
-def _criterion(distribution: str, loss: str | None) -> type[nn.Module]:
-    return LIKELIHOODS[distribution] if loss is None else LOSSES[loss]
-
-
-def _architecture(params: Any) -> dict[str, Any]:
-    names = [name for name in LAYER_PARAMS if name not in TRAINING_ONLY]
-    names += ["strategy", "n_members", "past_only", *SHAPE_PARAMS]
-    return {name: getattr(params, name) for name in names}
-
-
-def _choose_shape(
-    params: Any, series: list[GridSeries], steps_ahead: int
-) -> tuple[int, ...]:
-    """Return what a new network has of `CHOSEN`."""
-    longest = max(one.end for one in series)
-    season = season_length(series[0].step)
-    horizon = params.horizon
-    if horizon is None:
-        horizon = min(steps_ahead or season or 12, max(longest // 2, 1))
-    window_length = params.window_length
-    if window_length is None:
-        wanted = max(2 * season, horizon) if season else max(2 * horizon, 24)
-        window_length = min(wanted, max(longest // 3, 1))
-    segment_length = params.segment_length
-    if segment_length is None:
-        by_steps = window_length <= _LONGEST_BY_STEPS or params.bptt_steps is not None
-        fits = season is not None and 4 <= season <= 2 * _SEGMENT
-        segment_length = season if fits else _SEGMENT
-        if by_steps or _obstacle_to_segments(params):
-            segment_length = 1
-    return window_length, horizon, int(segment_length)
-
-
-def _build(
-    params: Any, shape: dict[str, Any], *, start: FittedNetwork | None, **training: Any
-) -> SequenceNet:
-    """Return an untrained net, or one with the weights of what it starts from."""
-    shape = shape | {name: getattr(params, name) for name in SHAPE_PARAMS}
-    module: type[nn.Module] = ForecastNetwork
-    if params.n_members > 1:
-        module, shape["n_members"] = ForecastEnsemble, params.n_members
-    net = build_net(params, module, shape, **training)
-    if start is not None:
-        take_over(net, start.net)
-    return net
 
 
 def _train(

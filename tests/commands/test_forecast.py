@@ -164,7 +164,7 @@ def test_network_options_reach_the_forecaster(csv, monkeypatch):
 def test_defaults_and_choices_are_those_of_the_forecaster():
     from sklrnn import RNNForecaster
     from sklrnn.arguments import make_parser
-    from sklrnn.learning import NORMALIZATIONS, STRATEGIES
+    from sklrnn.forecast_params import NORMALIZATIONS, STRATEGIES
 
     args = ["forecast", "t.csv", "--target", "a", "--horizon", "1"]
     defaults = vars(make_parser().parse_args(args))

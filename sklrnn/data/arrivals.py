@@ -1,0 +1,110 @@
+"""Rows that come after `fit`: all are checked before the first one is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sklrnn.data.tables import GridSeries, check_counts, iterate_series, to_float
+
+
+class Arrival(NamedTuple):
+    """New rows of a series that is known.
+
+    Attributes
+    ----------
+    series : GridSeries
+    targets, exogenous : (Index, ndarray) or None
+        Times, and the values there.
+    """
+
+    series: GridSeries
+    targets: tuple[pd.Index, np.ndarray]
+    exogenous: tuple[pd.Index, np.ndarray] | None
+
+    def write(self) -> int:
+        """Write the rows; return the number of steps by which the cutoff moved."""
+        n_new = self.series.write_targets(*self.targets)
+        if self.exogenous is not None:
+            self.series.write(*self.exogenous, self.series.n_targets)
+        return n_new
+
+
+def read_arrivals(
+    y: pd.DataFrame,
+    x: pd.DataFrame | None,
+    known: list[GridSeries],
+    read: Callable[..., list[GridSeries]],
+    *,
+    counts: bool,
+    needs_exogenous: bool,
+) -> tuple[list[Arrival], list[GridSeries]]:
+    """Read new rows of known series, and series that are new; nothing is written yet.
+
+    Parameters
+    ----------
+    y : pd.DataFrame
+        Targets, of a single series or a panel as the known ones are.
+    x : pd.DataFrame or None
+        Exogenous columns.
+    known : list of GridSeries
+    read : callable
+        Reads targets and exogenous columns of a series that is new, given its `key`.
+    counts : bool
+        Whether targets must be counts.
+    needs_exogenous : bool
+        Whether new series must have exogenous columns.
+
+    Returns
+    -------
+    arrivals : list of Arrival
+    new : list of GridSeries
+
+    Raises
+    ------
+    ValueError
+        If values or times are unusable, if a panel comes for a single series or the
+        other way round, or if a new series lacks exogenous columns.
+    """
+    exogenous = dict(iterate_series(x)) if x is not None else {}
+    by_key = {one.key: one for one in known}
+    arrivals, new = [], []
+    for key, frame in iterate_series(y):
+        rows = exogenous.get(key)
+        if key in by_key:
+            arrivals.append(_arrival(by_key[key], frame, rows, counts))
+            continue
+        if None in by_key or key is None:
+            kinds = ("a single series", "a panel")
+            raise ValueError(
+                f"y is {kinds[key is not None]}, but `fit` had "
+                f"{kinds[None not in by_key]}; give the same kind of table"
+            )
+        if needs_exogenous and rows is None:
+            raise ValueError(
+                f"X has no rows for the new series {key!r}; give them, as in `fit`"
+            )
+        new += read(frame, rows, key=key)
+    return arrivals, new
+
+
+def _arrival(
+    one: GridSeries, frame: pd.DataFrame, rows: pd.DataFrame | None, counts: bool
+) -> Arrival:
+    targets, exogenous = _checked(one, frame, "y"), None
+    if counts:
+        check_counts(frame.columns, targets[1], one.where)
+    if rows is not None:
+        exogenous = _checked(one, rows, "X")
+    return Arrival(one, targets, exogenous)
+
+
+def _checked(
+    one: GridSeries, frame: pd.DataFrame, name: str
+) -> tuple[pd.Index, np.ndarray]:
+    values = to_float(frame, name, one.where)
+    one.check_times(frame.index, name)
+    return frame.index, values
