@@ -219,20 +219,26 @@ def build_net(
     """Build an untrained net from an estimator's parameters."""
     params = estimator.get_params(deep=False)
     layers = {name: params[name] for name in LAYER_PARAMS if name in params}
-    settings = {name: params[name] for name in NET_PARAMS}
+    shape = {name: _plain(value) for name, value in (layers | module_params).items()}
+    settings = {name: _plain(params[name]) for name in NET_PARAMS}
     processes = Processes.of(estimator)
     if processes is not None:
         settings["device"] = processes.device
         settings["verbose"] = settings["verbose"] if processes.is_first else 0
     return new_net(
         module,
-        {**layers, **module_params},
-        batch_size=batch_size,
-        max_epochs=max_epochs,
+        shape,
+        batch_size=int(batch_size),
+        max_epochs=int(max_epochs),
         seed=seed,
         criterion=criterion,
         **settings,
     )
+
+
+def _plain(value: Any) -> Any:
+    """Return Python's own number for one of numpy's, which torch does not take."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def train_phases(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from sklrnn.data.categories import Categories
 from sklrnn.data.parted import PartedSeries
 from sklrnn.data.parts import Parts, open_parts
 from sklrnn.data.tables import iterate_series, read_series
-from sklrnn.data.timegrid import infer_step, positions
+from sklrnn.data.timegrid import infer_step, matched, positions
 from sklrnn.distributions import EVEN_LEVELS, skpro_form
 from sklrnn.forecast_params import check_forecast_params, check_start, check_targets
 from sklrnn.forecasting import Forecast, forecast, forecast_from
@@ -27,6 +29,16 @@ from sklrnn.processes import Processes
 from sklrnn.quantiles import quantiles, variances
 from sklrnn.residuals import recalibrate
 from sklrnn.training import DivergenceError
+
+_NOTED = (
+    "_converter_store_y",
+    "_cutoff",
+    "_fh",
+    "_is_vectorized",
+    "_y_metadata",
+    "_y_mtype_last_seen",
+)
+"""What sktime's base class notes of data."""
 
 
 class RNNForecaster(conventions.TableConvention, BaseForecaster):
@@ -512,20 +524,37 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         before each, and intervals are corrected by what these forecasts missed.
         """
         self.check_is_fitted()
-        before = self._cutoff, self._y_metadata, dict(self._converter_store_y)
+        before = self._y_metadata, dict(self._converter_store_y)
         arrays = isinstance(y, np.ndarray) and y.ndim < 3 and len(y) > 0
         if arrays:
             names = self._y_metadata["feature_names"]
+            n_columns = 1 if y.ndim == 1 else y.shape[1]
+            if n_columns != len(names):
+                raise ValueError(
+                    f"y has {n_columns} columns, but `fit` had {len(names)}; give the "
+                    "same ones in the same order"
+                )
             y = pd.DataFrame(y, index=self._next_times(len(y)), columns=names)
             X = self._as_rows_that_follow(X)
-        try:
+        with self._as_before_if_refused():
             super().update(y=y, X=X, update_params=update_params)
-        except (TypeError, ValueError):
-            self._cutoff = before[0]
-            raise
         if arrays:  # and so forecasts stay arrays
-            _, self._y_metadata, self._converter_store_y = before
+            self._y_metadata, self._converter_store_y = before
         return self
+
+    @contextmanager
+    def _as_before_if_refused(self):
+        """Take back what sktime notes of data before they are checked, on an error."""
+        before = {n: copy(self.__dict__[n]) for n in _NOTED if n in self.__dict__}
+        try:
+            yield
+        except DivergenceError:  # by then the data have been taken in
+            raise
+        except Exception:
+            for name in _NOTED:
+                self.__dict__.pop(name, None)
+            self.__dict__.update(before)
+            raise
 
     def _next_times(self, n_steps) -> pd.Index:
         fh = ForecastingHorizon(np.arange(1, n_steps + 1), is_relative=True)
@@ -594,9 +623,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             return
         if "_series" in self.__dict__:
             # What a few new rows have between them is not the step of the series.
-            if self._series[0].kind is not pd.DatetimeIndex:
-                return  # which `_update` refuses
-            self._cutoff = with_freq(self._cutoff, self._series[0].step)
+            one = self._series[0]
+            self._cutoff = matched(self._cutoff, one.origin, "y")
+            self._cutoff = with_freq(self._cutoff, one.step)
         elif self._cutoff.freq is None:
             times = y.index
             if isinstance(times, pd.MultiIndex):
@@ -677,9 +706,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         >>> forecaster.pretrain(parts, fh=[1, 2]).state
         'pretrained'
         """
+        if y is None:
+            raise TypeError("y must be a panel, or parts of one, got None")
         parts = open_parts(y, X)
         if parts is None:
-            return super().pretrain(y=y, X=X, fh=fh)
+            with self._as_before_if_refused():
+                return super().pretrain(y=y, X=X, fh=fh)
         if fh is not None and not isinstance(fh, ForecastingHorizon):
             fh = ForecastingHorizon(fh)
         self._pretrain(parts, fh=fh)
@@ -697,6 +729,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     def _learn(self, y, X, fh, seed, start=None, epochs=None):
         check_params(self)
         check_forecast_params(self)
+        if not isinstance(y, Parts) and y.shape[1] == 0:
+            raise ValueError("y has no columns; give at least one to forecast")
         if isinstance(y, Parts):
             series = self._read_parts(y, start)
             names, categories = (series.targets, series.exogenous), series.categories
@@ -710,7 +744,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             series = self._read(y, X, exogenous_scaling=scaling, codes=codes)
             some = series
         longest = max(one.end for one in some)
-        if longest < 2:
+        if longest < 2 and epochs != 0:
             raise ValueError(
                 f"y needs at least 2 time steps to learn from, got {longest}"
             )
@@ -849,13 +883,16 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         """
         self.check_is_fitted()
         y = pd.DataFrame(y)
+        if isinstance(y.index, pd.MultiIndex):
+            raise ValueError("y must be a single series; call once for each of a panel")
+        matched(y.index, self._series[0].origin, "y")
+        conventions.check_order(y.index, "y")
         if X is not None:
             X = self._check_exogenous(pd.DataFrame(X))
+            conventions.check_order(X.index, "X")
         elif self._fitted.exogenous:
             raise ValueError("X must be given, since `fit` had it")
         check_targets(self._fitted, _names(y))
-        if isinstance(y.index, pd.MultiIndex):
-            raise ValueError("y must be a single series; call once for each of a panel")
         like = self._series[0] if len(self._series) == 1 else None
         (one,) = self._read_as_fitted(y, X, like=like)
         if cutoffs is None:
@@ -899,6 +936,11 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         return self._to_frame(times, rows, self._get_varnames())
 
     def _predict_proba(self, fh, X, marginal=True):
+        if not marginal:
+            raise ValueError(
+                "marginal=False asks for the joint distribution of all steps, which is "
+                "not predicted; leave marginal out for the distribution of each step"
+            )
         names = pd.Index(self._get_varnames())
         times, offsets = self._plan(fh)
         forecasts = self._forecast(offsets, X)

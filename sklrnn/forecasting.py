@@ -15,10 +15,10 @@ from sklrnn.calibration import Correction, ResidualQuantiles
 from sklrnn.data.categories import Categories
 from sklrnn.data.gaps import fill_forward, last_observed
 from sklrnn.data.tables import GridSeries, to_float
-from sklrnn.data.timegrid import positions
+from sklrnn.data.timegrid import matched, positions
 from sklrnn.data.windows import cut_windows, last_window
 from sklrnn.distributions import Distribution
-from sklrnn.network.rollout import roll_out
+from sklrnn.network.rollout import Draws, roll_out
 from sklrnn.threads import suitable_threads
 from sklrnn.training import SequenceNet
 
@@ -325,7 +325,6 @@ def _sample_paths(
     """Draw paths, (n_windows, n_steps, n_targets, n_paths); each time the same."""
     module: Any = net.module_
     device = torch.device(net.device)
-    generator = torch.Generator(device).manual_seed(net.seed)
     at_once = max(_PATHS_AT_ONCE // n_paths, 1)
     output = []
     with torch.no_grad(), suitable_threads(module.hidden_size):
@@ -335,7 +334,8 @@ def _sample_paths(
             ahead = None
             if future is not None:
                 ahead = future[batch].to(device).repeat_interleave(n_paths, dim=0)
-            paths = roll_out(module, windows, ahead, n_steps, generator)
+            draws = Draws(net.seed + start, device)
+            paths = roll_out(module, windows, ahead, n_steps, draws)
             output.append(paths.unflatten(0, (-1, n_paths)).movedim(1, -1).cpu())
     return torch.cat(output).numpy()
 
@@ -369,7 +369,8 @@ def _known_future(
     if len(fitted.past_only) == len(fitted.exogenous):
         present[:] = True  # nothing is to be known ahead
     if given is not None:
-        at = positions(given.index, one.origin, one.step)
+        times = matched(given.index, one.origin, f"X{one.where}")
+        at = positions(times, one.origin, one.step)
         inside = (at >= 0) & (at < len(rows))
         given = given.reindex(columns=list(fitted.exogenous))
         fresh = (to_float(given, "X") - one.center[columns]) / one.scale[columns]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from sklrnn.data.tables import GridSeries
-from sklrnn.data.timegrid import positions
+from sklrnn.data.timegrid import matched, positions
 
 
 def plan(
@@ -94,12 +94,27 @@ def with_freq(cutoff: pd.DatetimeIndex, step: Any) -> pd.DatetimeIndex:
 
 def _times(fh: Any, one: GridSeries, cutoff: pd.Index) -> pd.Index:
     if not fh.is_relative:
-        return fh.to_pandas()
+        return _as_times_of(fh.to_pandas(), one)
     if isinstance(cutoff, pd.DatetimeIndex):
         own: pd.Index = with_freq(pd.DatetimeIndex([one.cutoff]), one.step)
     else:
         own = pd.Index([one.cutoff])  # of periods or integers
     return fh.to_absolute_index(own)
+
+
+def _as_times_of(times: pd.Index, one: GridSeries) -> pd.Index:
+    """Return times of `fh` that can be counted on a series' grid.
+
+    Periods and the timestamps that they stand for are taken for one another.
+    """
+    if isinstance(times, pd.PeriodIndex) and isinstance(one.origin, pd.Timestamp):
+        stamps, step = times.to_timestamp(), cast(pd.offsets.BaseOffset, one.step)
+        if not all(map(step.is_on_offset, stamps)):  # but ends of months
+            stamps = times.to_timestamp(how="end").normalize()
+        times = stamps.tz_localize(one.origin.tz)
+    elif isinstance(times, pd.DatetimeIndex) and isinstance(one.origin, pd.Period):
+        times = times.tz_localize(None).to_period(one.origin.freqstr)
+    return matched(times, one.origin, "fh")
 
 
 def _panel_index(

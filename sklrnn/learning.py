@@ -256,8 +256,10 @@ class _Course:
 
     def calibrate(
         self, net: SequenceNet, windows: WindowSet | PartedWindows
-    ) -> ResidualQuantiles | Correction:
+    ) -> ResidualQuantiles | Correction | None:
         """Calibrate a net for the whole horizon, whatever it forecasts at once."""
+        if len(windows) == 0 and self.start is not None:
+            return self.start.calibration  # of a series with nothing to forecast yet
         if self.horizon != self.n_out:
             sets = self.windows(self.params.validation_fraction, self.horizon)
             windows = sets[1] or sets[0]

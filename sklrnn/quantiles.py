@@ -67,14 +67,15 @@ def variances(
 ) -> list[np.ndarray]:
     """Return the variances of every series' forecast, (n_times, n_targets) each.
 
-    Parameters are those of `quantiles`. Calibrated ones are those of 200 quantiles, so
-    that they agree with them. Forecasts may be None where they are points, on which
-    the variance does not depend.
+    Parameters are those of `quantiles`. Calibrated ones, and those of forecasts of
+    which a part was drawn, are those of 200 quantiles, so that they agree with them.
+    Forecasts may be None where they are points, on which the variance does not depend.
     """
     calibration = fitted.calibration
     if forecasts is not None and calibration is None:
-        return [one.variance() for one in forecasts]
-    if forecasts is not None and isinstance(calibration, Correction):
+        if all(one.params() is not None for one in forecasts):
+            return [one.variance() for one in forecasts]
+    if forecasts is not None and not isinstance(calibration, ResidualQuantiles):
         found = quantiles(fitted, series, forecasts, offsets, EVEN_LEVELS)
         return [one.var(axis=-1) for one in found]
     assert isinstance(calibration, ResidualQuantiles)

@@ -106,7 +106,7 @@ def recalibrate(
         values = one.values[np.where(inside, rows, 0), : one.n_targets]
         told = inside[..., None]
         if pooled and standardised:
-            told = told & ~one.constant
+            told = told & ~np.isin(np.arange(one.n_targets), one.constant)
         true.append(np.where(told, values, np.nan))
         past.append(cut_windows(one, ends, fitted.window_length, module.masked))
         if fitted.exogenous:

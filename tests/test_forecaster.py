@@ -547,11 +547,36 @@ def test_values_of_any_size(size):
     np.testing.assert_allclose(y_pred, expected, rtol=1e-4)
 
 
-def test_a_failed_update_changes_nothing():
+NEXT = AIRLINE[120:122]
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        (NEXT * np.inf, "infinite values"),
+        (NEXT.rename(None) * np.inf, "infinite values"),
+        (pd.DataFrame({"u": NEXT, "v": NEXT}), "y has the columns"),
+        (pd.concat({"a": NEXT.to_frame("y")}, names=["id", "t"]), "y is a panel"),
+        (np.ones((2, 2)), "y has 2 columns, but `fit` had 1"),
+        (NEXT.set_axis(NEXT.index.asfreq("D")), "periods of the frequency D for times"),
+    ],
+)
+def test_a_refused_update_changes_nothing(new, message):
     forecaster = quick().fit(AIRLINE[:120], fh=[1, 2])
     before = forecaster.predict()
+    with pytest.raises(ValueError, match=message):
+        forecaster.update(new, update_params=False)
+    pd.testing.assert_series_equal(forecaster.predict(), before)
+    assert forecaster.cutoff[0] == AIRLINE.index[119]
+
+
+def test_a_refused_pretraining_changes_nothing():
+    forecaster = quick().fit(AIRLINE, fh=[1, 2])
+    before = forecaster.predict()
+    panel = pd.concat({"a": AIRLINE.to_frame("y")}, names=["id", "t"])
     with pytest.raises(ValueError, match="infinite values"):
-        forecaster.update(AIRLINE[120:122] * np.inf, update_params=False)
+        forecaster.pretrain(panel * np.inf)
+    assert forecaster.state == "fitted"
     pd.testing.assert_series_equal(forecaster.predict(), before)
 
 
@@ -607,10 +632,128 @@ def test_rows_of_times_of_another_kind_are_refused():
     for known, new in ((stamps, AIRLINE), (AIRLINE, stamps)):
         forecaster = quick().fit(known[:120], fh=[1])
         before = forecaster.cutoff, forecaster.predict()
-        with pytest.raises(ValueError, match="y has times of the type"):
+        with pytest.raises(ValueError, match="for times, but `fit` had"):
             forecaster.update(new[120:122], update_params=False)
         assert forecaster.cutoff.equals(before[0])
         pd.testing.assert_series_equal(forecaster.predict(), before[1])
+
+
+BERLIN = pd.Series(
+    np.sin(np.arange(120) / 4),
+    pd.date_range("2024-06-01", periods=120, freq="h", tz="Europe/Berlin"),
+    name="y",
+)
+
+
+def test_times_of_another_zone_are_those_of_the_series():
+    X = pd.DataFrame({"x": np.arange(120.0) % 24}, BERLIN.index)
+    forecaster = quick().fit(BERLIN[:100], X=X[:100], fh=[1, 2])
+    elsewhere = copy.deepcopy(forecaster)
+    forecaster.update(BERLIN[100:101], X[100:101], update_params=False)
+    elsewhere.update(
+        BERLIN[100:101].tz_convert("UTC"), X[100:101].tz_convert("UTC"), False
+    )
+    pd.testing.assert_series_equal(
+        forecaster.predict(X=X[101:]), elsewhere.predict(X=X[101:].tz_convert("UTC"))
+    )
+
+
+def test_times_without_a_zone_are_refused_where_there_is_one():
+    X = pd.DataFrame({"x": np.arange(120.0)}, BERLIN.index)
+    forecaster = quick().fit(BERLIN[:100], X=X[:100], fh=[1, 2])
+    message = "without a time zone for times, but `fit` had timestamps with"
+    with pytest.raises(ValueError, match=f"y has timestamps {message}"):
+        forecaster.update(BERLIN[100:101].tz_localize(None), X[100:101], False)
+    with pytest.raises(ValueError, match=f"X has timestamps {message}"):
+        forecaster.predict(X=X[100:].tz_localize(None))
+    with pytest.raises(ValueError, match=f"y has timestamps {message}"):
+        forecaster.predict_rolling(BERLIN.tz_localize(None), X)
+    with pytest.raises(ValueError, match=f"X has timestamps {message}"):
+        quick().fit(BERLIN, X=X.tz_localize(None))
+
+
+@pytest.mark.parametrize(
+    ("freq", "period"),
+    [("MS", "M"), ("ME", "M"), ("QS", "Q"), ("W", "W"), ("D", "D"), ("h", "h")],
+)
+def test_periods_and_timestamps_of_fh_stand_for_one_another(freq, period):
+    times = pd.date_range("2024-01-01", periods=62, freq=freq)
+    for known, given in (
+        (times, times.to_period(period)),
+        (times.to_period(period), times),
+    ):
+        forecaster = quick().fit(pd.Series(np.arange(60.0), known[:60]))
+        pd.testing.assert_series_equal(
+            forecaster.predict(given[60:]), forecaster.predict([1, 2]), check_freq=False
+        )
+
+
+@pytest.mark.parametrize(
+    "fh",
+    [
+        pd.period_range("2030Q1", periods=2, freq="Q"),
+        ForecastingHorizon(pd.RangeIndex(2030, 2032), is_relative=False),
+    ],
+)
+def test_an_fh_of_another_kind_is_refused(fh):
+    with pytest.raises(ValueError, match="fh has .* for times, but `fit` had periods"):
+        quick().fit(AIRLINE).predict(fh)
+
+
+def test_rows_of_x_alone_reach_their_series():
+    index = [("a", t) for t in range(40)] + [("b", t) for t in range(40)]
+    index = pd.MultiIndex.from_tuples(index, names=["id", "t"])
+    t = index.get_level_values("t")
+    y = pd.DataFrame({"y": np.sin(t / 3)}, index)
+    X = pd.DataFrame({"x": np.cos(t / 3)}, index)
+    forecaster = quick().fit(y[t < 30], X=X[t < 30], fh=[1])
+    new = (t == 30) & (index.get_level_values("id") == "a")
+    forecaster.update(y[new], X=X[t < 33], update_params=False)
+    later = forecaster.predict()  # X of the step after 30, and after 29, is known
+    assert list(later.index) == [("a", 31), ("b", 30)]
+    pd.testing.assert_frame_equal(later, forecaster.predict(X=X[t < 33]))
+
+
+def test_a_pretrained_network_forecasts_a_series_of_one_row():
+    panel = _make_hierarchical((2,), min_timepoints=40, max_timepoints=40)
+    one = panel.loc["h0_0"][:1]
+    forecaster = quick().pretrain(panel, fh=[1, 2])
+    assert forecaster.fit(one, fh=[1, 2]).predict().notna().all(axis=None)
+    assert forecaster.predict_interval().notna().all(axis=None)
+    with pytest.raises(ValueError, match="at least 2 time steps"):
+        quick(fine_tune_epochs=1).pretrain(panel, fh=[1]).fit(one, fh=[1])
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        (None, TypeError, "y must be a panel"),
+        ([], ValueError, "y has no parts"),
+    ],
+)
+def test_nothing_to_pretrain_on_is_refused(y, error, message):
+    with pytest.raises(error, match=message):
+        quick().pretrain(y, fh=[1])
+
+
+def test_a_table_without_columns_is_refused():
+    with pytest.raises(ValueError, match="y has no columns"):
+        quick().fit(pd.DataFrame(index=AIRLINE.index))
+
+
+@pytest.mark.parametrize("size", [1.0, 2.0])
+def test_intervals_of_a_panel_follow_every_series_in_any_units(size):
+    values = np.r_[np.tile([1.0, -1.0], 30), [9.0, 9.0, 9.0]] * size
+    one = pd.DataFrame({"y": values}, pd.date_range("2024-01-01", periods=63))
+    y = pd.concat({key: one for key in "ab"}, names=["id", "t"])
+    known = y.groupby(level=0).head(60)
+    forecaster = quick(horizon=1).fit(known, fh=[1])
+    widths = []
+    for _ in range(2):
+        interval = forecaster.predict_interval()["y", 0.9]
+        widths.append((interval["upper"] - interval["lower"]).iloc[0])
+        forecaster.update(y.groupby(level=0).tail(3), update_params=False)
+    assert widths[1] > 3 * widths[0]
 
 
 def test_a_panel_is_refused_where_a_single_series_was():
@@ -779,6 +922,34 @@ DISTRIBUTIONS = ["gaussian", "student_t", "negative_binomial", "quantiles"]
 def counts(n_steps=300):
     rate = np.exp(1 + np.sin(np.arange(n_steps) / 5))
     return pd.DataFrame({"a": np.random.default_rng(0).poisson(rate)})
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_fh_selects_and_changes_no_other_step(distribution, strategy):
+    y = counts(80)
+    X = pd.DataFrame({"x": np.random.default_rng(1).normal(size=100)})
+    forecaster = quick(distribution=distribution, strategy=strategy, horizon=4)
+    forecaster.fit(y, X=X[:80])
+    whole = forecaster.predict(range(1, 15), X=X[80:])
+    for fh in ([13], [2, 9], [1, 4, 5]):
+        some = forecaster.predict(fh, X=X[80:])
+        np.testing.assert_allclose(some, whole.iloc[np.array(fh) - 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_variances_agree_where_a_part_was_drawn(distribution):
+    forecaster = quick(distribution=distribution, calibrate=False, horizon=3)
+    forecaster.fit(counts(), fh=[1, 3, 7])
+    np.testing.assert_allclose(
+        forecaster.predict_var(), forecaster.predict_proba().var(), rtol=1e-6
+    )
+
+
+def test_a_joint_distribution_is_refused():
+    forecaster = quick(distribution="gaussian").fit(AIRLINE, fh=[1, 2])
+    with pytest.raises(ValueError, match="leave marginal out"):
+        forecaster.predict_proba(marginal=False)
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
@@ -1121,6 +1292,8 @@ def test_rolling_forecasts_from_everywhere_by_default():
 def test_unusable_cutoffs_and_tables_are_named():
     y = waves()
     forecaster = quick(horizon=3).fit(y)
+    with pytest.raises(ValueError, match="rows of y .* must be in the order of time"):
+        forecaster.predict_rolling(y[::-1])
     with pytest.raises(ValueError, match="cutoffs must be times of y, but holds 2030"):
         forecaster.predict_rolling(y, cutoffs=[pd.Timestamp("2030-01-01")])
     with pytest.raises(ValueError, match="cutoffs must be times of y, but is empty"):
@@ -1164,6 +1337,14 @@ def test_callbacks_are_skorchs_own():
     recorder = Recorder(lambda net: len(net.history))
     forecaster = fitted(callbacks=[recorder], refit=False)
     assert recorder.notes == list(range(1, len(forecaster.history_) + 1))
+
+
+def test_integers_may_be_numpys():
+    names = ("hidden_size", "num_layers", "window_length", "horizon", "bptt_steps")
+    names += ("n_members", "max_epochs", "batch_size", "patience", "random_state")
+    plain = quick(**dict.fromkeys(names, 3)).fit(AIRLINE, fh=[1])
+    numpys = quick(**dict.fromkeys(names, np.int64(3))).fit(AIRLINE, fh=[1])
+    pd.testing.assert_series_equal(plain.predict(), numpys.predict())
 
 
 def test_patience_stops_early_and_gives_the_best_weights_back():

@@ -18,16 +18,18 @@ class Arrival(NamedTuple):
     ----------
     series : GridSeries
     targets, exogenous : (Index, ndarray) or None
-        Times, and the values there.
+        Times, and the values there; None where there are none.
     """
 
     series: GridSeries
-    targets: tuple[pd.Index, np.ndarray]
+    targets: tuple[pd.Index, np.ndarray] | None
     exogenous: tuple[pd.Index, np.ndarray] | None
 
     def write(self) -> int:
         """Write the rows; return the number of steps by which the cutoff moved."""
-        n_new = self.series.write_targets(*self.targets)
+        n_new = 0
+        if self.targets is not None:
+            n_new = self.series.write_targets(*self.targets)
         if self.exogenous is not None:
             self.series.write(*self.exogenous, self.series.n_targets)
         return n_new
@@ -73,7 +75,7 @@ def read_arrivals(
     by_key = {one.key: one for one in known}
     arrivals, new = [], []
     for key, frame in iterate_series(y):
-        rows = exogenous.get(key)
+        rows = exogenous.pop(key, None)
         if key in by_key:
             arrivals.append(_arrival(by_key[key], frame, rows, counts))
             continue
@@ -88,15 +90,24 @@ def read_arrivals(
                 f"X has no rows for the new series {key!r}; give them, as in `fit`"
             )
         new += read(frame, rows, key=key)
+    # Series of which nothing was measured, but what is known ahead of them.
+    for key, rows in exogenous.items():
+        if key in by_key:
+            arrivals.append(_arrival(by_key[key], None, rows, counts))
     return arrivals, new
 
 
 def _arrival(
-    one: GridSeries, frame: pd.DataFrame, rows: pd.DataFrame | None, counts: bool
+    one: GridSeries,
+    frame: pd.DataFrame | None,
+    rows: pd.DataFrame | None,
+    counts: bool,
 ) -> Arrival:
-    targets, exogenous = _checked(one, frame, "y"), None
-    if counts:
-        check_counts(frame.columns, targets[1], one.where)
+    targets = exogenous = None
+    if frame is not None:
+        targets = _checked(one, frame, "y")
+        if counts:
+            check_counts(frame.columns, targets[1], one.where)
     if rows is not None:
         exogenous = _checked(one, rows, "X")
     return Arrival(one, targets, exogenous)
@@ -106,5 +117,4 @@ def _checked(
     one: GridSeries, frame: pd.DataFrame, name: str
 ) -> tuple[pd.Index, np.ndarray]:
     values = to_float(frame, name, one.where)
-    one.check_times(frame.index, name)
-    return frame.index, values
+    return one.matched(frame.index, name), values

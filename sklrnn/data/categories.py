@@ -38,9 +38,22 @@ class Categories(NamedTuple):
         """Return the table with numbers for categories: 0 for those never seen.
 
         Missing values stay missing.
+
+        Raises
+        ------
+        ValueError
+            If a column of numbers holds something else.
         """
-        present = [] if table is None else [n for n in self.known if n in table.columns]
-        if not present or table is None:
+        if table is None:
+            return table
+        for number in table.columns.difference(list(self.known), sort=False):
+            if not _holds_numbers(table[number]):
+                raise ValueError(
+                    f"X holds more than numbers in column {number!r}, which held "
+                    "numbers in `fit`; give numbers, or fit with its values as strings"
+                )
+        present = [n for n in self.known if n in table.columns]
+        if not present:
             return table
         numbers = {}
         for name in present:
@@ -64,6 +77,8 @@ class Categories(NamedTuple):
 def _holds_numbers(column: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return True
+    if pd.api.types.infer_dtype(column) in ("string", "mixed", "mixed-integer"):
+        return False  # strings are names, those of digits too
     try:
         pd.to_numeric(column)
     except (TypeError, ValueError):

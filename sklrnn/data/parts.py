@@ -198,6 +198,8 @@ def open_parts(y: Any, X: Any = None) -> Parts | None:
         )
     elif callable(y) and not isinstance(y, type):
         source = y
+    elif isinstance(y, (list, tuple)) and len(y) == 0:
+        raise ValueError("y has no parts; give at least one panel")
     elif _holds_parts(y):
         source = y if isinstance(y, (list, tuple)) else y.__iter__
     else:

@@ -9,10 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.timegrid import Step, TimeGrids, index_kind, positions
+from sklrnn.data.timegrid import Step, TimeGrids, matched, positions
 
 MAX_SPARSITY = 100
 """Most steps of the grid that one row may stand for."""
+
+_ROUNDING = 1e-9
+"""Deviation, as a share of the largest value, up to which a column is constant: to
+divide by that noise would blow the first real change up."""
 
 
 @dataclass(slots=True)
@@ -38,6 +42,8 @@ class GridSeries:
         Number of rows up to and including the cutoff.
     cutoff : Any
         Time of the newest row that forecasts may use.
+    constant : tuple of int
+        Which targets were constant when they were standardised.
     """
 
     key: Hashable
@@ -49,24 +55,15 @@ class GridSeries:
     scale: np.ndarray
     end: int
     cutoff: Any
+    constant: tuple[int, ...] = ()
 
     @property
     def where(self) -> str:
         """What messages say of where something is wrong."""
         return _where(self.key)
 
-    @property
-    def kind(self) -> type:
-        """The kind of its times, as `index_kind` tells it."""
-        return index_kind(pd.Index([self.origin]))
-
-    @property
-    def constant(self) -> np.ndarray:
-        """Which targets, (n_targets,), were constant when they were standardised."""
-        return self.scale[: self.n_targets] == 1.0
-
-    def check_times(self, index: pd.Index, name: str) -> None:
-        """Check that rows can be written at these times.
+    def matched(self, index: pd.Index, name: str) -> pd.Index:
+        """Return times at which rows can be written, in the series' own time zone.
 
         Raises
         ------
@@ -74,17 +71,13 @@ class GridSeries:
             If times are of another kind than the series' own, or far from them.
         """
         if len(index) == 0:
-            return
-        if index_kind(index) is not self.kind:
-            new, known = type(index[0]).__name__, type(self.origin).__name__
-            raise ValueError(
-                f"{name}{self.where} has times of the type {new}, but `fit` had "
-                f"{known}; convert its index"
-            )
+            return index
+        index = matched(index, self.origin, f"{name}{self.where}")
         ends = positions(index[[0, -1]], self.origin, self.step)
         before = max(-int(ends[0]), 0)
         n_rows = len(self.values) + len(index)
         _check_sparsity(int(ends[1]) + before, n_rows, self.step)
+        return index
 
     def write(self, index: pd.Index, values: np.ndarray, first_column: int) -> int:
         """Put rows at their times; earlier values give way to later observations.
@@ -189,16 +182,20 @@ def read_series(
             )
         pair = _check_pair(key if name is None else name, frame, known)
         if like is None:
-            center, scale = standardisation([pair.targets], standardize)
+            moments = Moments.of(pair.targets)
+            center, scale = moments.standardisation()
             if counts:
                 check_counts(pair.y.columns, pair.targets, pair.where)
+            if counts or not standardize:
                 center[:], scale[:] = 0.0, 1.0
+            constant = moments.constant()
         else:
             center, scale = like.center[: like.n_targets], like.scale[: like.n_targets]
+            constant = like.constant
         if exogenous_scaling is not None:
             center = np.concatenate([center, exogenous_scaling[0]])
             scale = np.concatenate([scale, exogenous_scaling[1]])
-        series.append(_on_grid(pair, center, scale, grids))
+        series.append(_on_grid(pair, center, scale, constant, grids))
     return series
 
 
@@ -219,7 +216,8 @@ def exogenous_moments(
         known = exogenous.get(key)
         if known is not None:
             numbers = to_float(known, "X", _where(key))
-            parts.append(numbers[known.index <= frame.index[-1]])
+            times = matched(known.index, frame.index[-1], f"X{_where(key)}")
+            parts.append(numbers[times <= frame.index[-1]])
     rows = np.concatenate(parts)
     return Moments.of(rows[1:] if len(rows) > 1 else rows)
 
@@ -313,6 +311,8 @@ def _check_pair(key: Hashable, y: pd.DataFrame, x: pd.DataFrame | None) -> _Pair
     if x is None:
         return _Pair(key, y, x, targets, None)
     exogenous = to_float(x, "X", where)
+    times = matched(x.index, y.index[0], f"X{where}")
+    x = x if times is x.index else x.set_axis(times)
     if not x.index.isin(y.index).any():
         raise ValueError(
             f"X and y share no time{where}: y ends at {y.index[-1]}, X starts at "
@@ -322,7 +322,11 @@ def _check_pair(key: Hashable, y: pd.DataFrame, x: pd.DataFrame | None) -> _Pair
 
 
 def _on_grid(
-    pair: _Pair, center: np.ndarray, scale: np.ndarray, grids: TimeGrids
+    pair: _Pair,
+    center: np.ndarray,
+    scale: np.ndarray,
+    constant: tuple[int, ...],
+    grids: TimeGrids,
 ) -> GridSeries:
     index = pair.y.index
     step, at = grids.read(index)
@@ -338,6 +342,7 @@ def _on_grid(
         scale=scale,
         end=n_rows,
         cutoff=index[-1],
+        constant=constant,
     )
     series.write_at(at, index, pair.targets, 0)
     if pair.x is not None and pair.exogenous is not None:
@@ -444,11 +449,16 @@ class Moments(NamedTuple):
 
     def standardisation(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean and the deviation of every column."""
-        deviation = np.sqrt(self.square / np.maximum(self.n_seen, 1))
-        # A column that rounding alone moves is constant: dividing by that noise would
-        # blow the first real change up.
-        scale = np.where(deviation > 1e-9, deviation * self.size, 1.0)
+        deviation = self._deviation()
+        scale = np.where(deviation > _ROUNDING, deviation * self.size, 1.0)
         return self.mean * self.size, scale
+
+    def constant(self) -> tuple[int, ...]:
+        """Return the columns that do not move, or by rounding alone."""
+        return tuple(np.flatnonzero(self._deviation() <= _ROUNDING).tolist())
+
+    def _deviation(self) -> np.ndarray:
+        return np.sqrt(self.square / np.maximum(self.n_seen, 1))
 
 
 def _divisor(size: np.ndarray) -> np.ndarray:

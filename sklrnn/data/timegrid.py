@@ -168,6 +168,51 @@ def index_kind(index: pd.Index) -> type:
     return pd.Index
 
 
+def matched(index: pd.Index, like: Any, name: str) -> pd.Index:
+    """Return times to be counted from a known one, in its time zone.
+
+    Parameters
+    ----------
+    index : pd.Index
+    like : int, pd.Period or pd.Timestamp
+        A time of `fit`.
+    name : str
+        What the times are of, for messages.
+
+    Raises
+    ------
+    ValueError
+        If they are of another kind, of periods of another length, or if only one of
+        both knows its time zone.
+    """
+    if not _comparable(index, like):
+        told, wanted = _kind_in_words(index), _kind_in_words(pd.Index([like]))
+        raise ValueError(
+            f"{name} has {told} for times, but `fit` had {wanted}; convert its index"
+        )
+    if isinstance(index, pd.DatetimeIndex) and index.tz != like.tz:
+        return index.tz_convert(like.tz)
+    return index
+
+
+def _comparable(index: pd.Index, like: Any) -> bool:
+    if isinstance(index, pd.DatetimeIndex):
+        aware = isinstance(like, pd.Timestamp) and like.tz is not None
+        return isinstance(like, pd.Timestamp) and (index.tz is not None) == aware
+    if isinstance(index, pd.PeriodIndex):
+        return isinstance(like, pd.Period) and index.freq == like.freq
+    integers = pd.api.types.is_integer_dtype(index)
+    return integers and not isinstance(like, (pd.Timestamp, pd.Period))
+
+
+def _kind_in_words(index: pd.Index) -> str:
+    if isinstance(index, pd.PeriodIndex):
+        return f"periods of the frequency {index.freqstr}"
+    if isinstance(index, pd.DatetimeIndex):
+        return "timestamps with" + ("out" if index.tz is None else "") + " a time zone"
+    return "integers" if pd.api.types.is_integer_dtype(index) else f"{index.dtype}"
+
+
 def _numbers(index: pd.Index) -> np.ndarray:
     if isinstance(index, pd.DatetimeIndex):
         index = index.as_unit("ns")

@@ -6,6 +6,35 @@ import torch
 from torch import Tensor
 
 from sklrnn.network.forecast import ForecastNetwork
+from sklrnn.network.likelihoods import Likelihood
+
+
+class Draws:
+    """What is drawn of predicted distributions, for each step by numbers of its own.
+
+    Some draws take as many random numbers as happen to be needed. Steps that shared a
+    sequence of them would depend on one another.
+
+    Parameters
+    ----------
+    seed : int
+    device : torch.device
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._seed = seed
+        self._generator = torch.Generator(device)
+        self._n_steps = 0
+
+    def sample(self, likelihood: Likelihood, params: Tensor) -> Tensor:
+        """Draw the steps that come next, (batch, steps, n_targets, n_params)."""
+        drawn = []
+        for of_step in params.unbind(1):
+            seed = (self._seed * 1_000_003 + self._n_steps) % 2**63
+            self._generator.manual_seed(seed)
+            drawn.append(likelihood.sample(of_step, self._generator))
+            self._n_steps += 1
+        return torch.stack(drawn, dim=1)
 
 
 def roll_out(
@@ -13,7 +42,7 @@ def roll_out(
     past: Tensor,
     future: Tensor | None,
     n_steps: int,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
 ) -> Tensor:
     """Forecast `n_steps` steps.
 
@@ -30,14 +59,14 @@ def roll_out(
         Exogenous values of the steps to forecast; of columns that are not known
         ahead the last ones of the past are taken instead.
     n_steps : int
-    generator : torch.Generator, optional
+    draws : Draws, optional
         Draws a path of the predicted distributions, which is fed back and returned.
         Without it means are fed back.
 
     Returns
     -------
     Tensor of shape (batch, n_steps, n_targets)
-        Values; without a generator, what the network gives: values too, or parameters
+        Values; without draws, what the network gives: values too, or parameters
         of distributions, with an axis for them at the end.
     """
     horizon = network.horizon
@@ -49,7 +78,7 @@ def roll_out(
         future = torch.cat([future, future[:, -1:].expand(-1, short, -1)], dim=1)
         ahead = list(future.split(horizon, dim=1))
     roll = _carry_state if network.carries else _move_window
-    return torch.cat(roll(network, past, ahead, generator), dim=1)[:, :n_steps]
+    return torch.cat(roll(network, past, ahead, draws), dim=1)[:, :n_steps]
 
 
 def _hold(network: ForecastNetwork, past: Tensor, future: Tensor) -> Tensor:
@@ -67,15 +96,15 @@ def _carry_state(
     network: ForecastNetwork,
     past: Tensor,
     ahead: list[Tensor | None],
-    generator: torch.Generator | None,
+    draws: Draws | None,
 ) -> list[Tensor]:
     prediction, carry = network.start(past, ahead[0])
-    value, block = _value(network, prediction, generator)
+    value, block = _value(network, prediction, draws)
     blocks = [block]
     for known, future in zip(ahead[:-1], ahead[1:], strict=True):
         row = _as_rows(network, value, known)[:, 0]
         prediction, carry = network.advance(row, carry, future)
-        value, block = _value(network, prediction, generator)
+        value, block = _value(network, prediction, draws)
         blocks.append(block)
     return blocks
 
@@ -84,29 +113,29 @@ def _move_window(
     network: ForecastNetwork,
     past: Tensor,
     ahead: list[Tensor | None],
-    generator: torch.Generator | None,
+    draws: Draws | None,
 ) -> list[Tensor]:
     length = past.shape[1]
-    value, block = _value(network, network(past, ahead[0]), generator)
+    value, block = _value(network, network(past, ahead[0]), draws)
     blocks = [block]
     for known, future in zip(ahead[:-1], ahead[1:], strict=True):
         past = torch.cat([past, _as_rows(network, value, known)], dim=1)
         past = past[:, -length:]
-        value, block = _value(network, network(past, future), generator)
+        value, block = _value(network, network(past, future), draws)
         blocks.append(block)
     return blocks
 
 
 def _value(
-    network: ForecastNetwork, prediction: Tensor, generator: torch.Generator | None
+    network: ForecastNetwork, prediction: Tensor, draws: Draws | None
 ) -> tuple[Tensor, Tensor]:
     """Return the values to feed back, and what to return of a prediction."""
     likelihood = network.likelihood
     if likelihood is None:
         return prediction, prediction
-    if generator is None:
+    if draws is None:
         return likelihood.mean(prediction), prediction
-    drawn = likelihood.sample(prediction, generator)
+    drawn = draws.sample(likelihood, prediction)
     return drawn, drawn
 
 

@@ -63,7 +63,7 @@ def test_series_that_are_new_are_read_and_the_others_left_alone():
         (
             lambda y: y.set_index(y.index.set_levels(range(4), level=1)),
             {},
-            "times of the type int",
+            "y of series .a. has integers for times",
         ),
     ],
 )

@@ -37,5 +37,20 @@ def test_numbers_are_left_alone(table):
     assert categories.known == {} and categories.encode(table) is table
 
 
+def test_strings_are_names_those_of_digits_too():
+    zips = pd.DataFrame({"zip": ["10115", "20095", None, "10115"]})
+    encoded = Categories.learn(zips).encode(zips)
+    np.testing.assert_array_equal(encoded["zip"], [1, 2, np.nan, 1])
+    mixed = pd.DataFrame({"zip": ["10115", 3, 10115, None]}, dtype=object)
+    assert len(Categories.learn(mixed).known["zip"]) == 3
+
+
+@pytest.mark.parametrize("known", [[1.0, 2.0], [None, None]])
+def test_names_where_numbers_were_are_refused(known):
+    categories = Categories.learn(pd.DataFrame({"load": known}))
+    with pytest.raises(ValueError, match="X holds more than numbers in column 'load'"):
+        categories.encode(pd.DataFrame({"load": ["high", "low"]}))
+
+
 def test_numbers_among_objects_are_numbers():
     assert Categories.learn(TABLE[["load"]].astype(object)).known == {}

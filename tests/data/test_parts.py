@@ -35,7 +35,7 @@ def test_what_sktime_knows_is_no_parts():
     panel = make_panel("ab")
     series = panel.loc["a"]
     arrays = np.zeros((2, 1, 9)), np.float64(3.0)
-    for y in (panel, series, series["sold"], [series, series], [], *arrays):
+    for y in (panel, series, series["sold"], [series, series], *arrays):
         assert open_parts(y) is None
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.data.timegrid import infer_step, positions, season_length
+from sklrnn.data.timegrid import infer_step, matched, positions, season_length
 
 FREQUENCIES = ["h", "15min", "D", "B", "W", "MS", "ME", "QS", "YE", "2h", "3D"]
 
@@ -84,3 +84,44 @@ def test_one_timestamp_leaves_the_step_open():
 def test_season_length(freq, season):
     assert season_length(pd.tseries.frequencies.to_offset(freq)) == season
     assert season_length(1) is None
+
+
+HOURS = pd.date_range("2024-01-01", periods=3, freq="h")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        HOURS,
+        HOURS.tz_localize("Europe/Lisbon"),
+        pd.period_range("2024-01", periods=3, freq="M"),
+        pd.period_range("2024-01", periods=3, freq="2M"),
+        pd.RangeIndex(3),
+        pd.Index([3, 5, 8]),
+    ],
+)
+def test_times_of_the_same_kind_are_matched(index):
+    assert matched(index, index[0], "y") is index
+
+
+def test_times_of_another_zone_are_converted():
+    index = HOURS.tz_localize("Europe/Lisbon")
+    found = matched(index.tz_convert("Asia/Tokyo"), index[0], "y")
+    assert found.equals(index) and found.tz == index.tz
+
+
+@pytest.mark.parametrize(
+    ("index", "like", "words"),
+    [
+        (HOURS, HOURS.tz_localize("UTC")[0], "without a time zone .* with a time zone"),
+        (HOURS.tz_localize("UTC"), HOURS[0], "with a time zone .* without a time zone"),
+        (HOURS, 4, "timestamps .* integers"),
+        (HOURS, HOURS.to_period("h")[0], "timestamps .* periods of the frequency h"),
+        (HOURS.to_period("h"), HOURS.to_period("D")[0], "frequency h .* frequency D"),
+        (pd.RangeIndex(3), HOURS[0], "integers .* timestamps"),
+        (pd.Index(["a"]), 4, "integers"),
+    ],
+)
+def test_times_of_another_kind_do_not_match(index, like, words):
+    with pytest.raises(ValueError, match=f"y has .*{words}"):
+        matched(index, like, "y")
