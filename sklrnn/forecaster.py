@@ -621,7 +621,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             super()._set_cutoff_from_y(y)
         if not isinstance(self._cutoff, pd.DatetimeIndex):
             return
-        if "_series" in self.__dict__:
+        if self.state == "fitted":
             # What a few new rows have between them is not the step of the series.
             one = self._series[0]
             self._cutoff = matched(self._cutoff, one.origin, "y")

@@ -724,6 +724,16 @@ def test_a_pretrained_network_forecasts_a_series_of_one_row():
         quick(fine_tune_epochs=1).pretrain(panel, fh=[1]).fit(one, fh=[1])
 
 
+def test_pretraining_may_change_the_kind_of_times():
+    panel = _make_hierarchical((2,), min_timepoints=40, max_timepoints=40)
+    days = panel.loc["h0_0"]
+    forecaster = quick().fit(AIRLINE, fh=[1]).pretrain(panel, fh=[1])
+    forecaster.fit(days, fh=[1])
+    assert forecaster.predict().index[0] == days.index[-1] + pd.Timedelta(days=1)
+    fresh = quick().pretrain(panel, fh=[1]).fit(days, fh=[1])
+    pd.testing.assert_frame_equal(forecaster.predict(), fresh.predict())
+
+
 @pytest.mark.parametrize(
     ("y", "error", "message"),
     [
