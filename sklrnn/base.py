@@ -31,7 +31,7 @@ from sklrnn.training import (
 _LENGTH = (2000, 64_000)
 """Optimiser steps and windows in a training by default, whichever is less."""
 
-_EPOCH_WINDOWS = 8192
+EPOCH_WINDOWS = 8192
 
 LAYER_PARAMS = (
     "cell",
@@ -194,7 +194,7 @@ def default_epochs(
     epoch_size : int
         Number of windows in an epoch: all, but 8192 drawn anew where there are more.
     """
-    epoch_size = min(n_windows, _EPOCH_WINDOWS)
+    epoch_size = min(n_windows, EPOCH_WINDOWS)
     n_steps = min(length[0], length[1] // batch_size)
     per_epoch = max(-(-epoch_size // batch_size), 1)
     return min(max(n_steps // per_epoch, 4), 300), epoch_size

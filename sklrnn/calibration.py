@@ -79,9 +79,9 @@ class ResidualQuantiles:
 
         They take the place of the oldest ones (Xu and Xie 2021), and where another
         share of them than alpha lies below the quantile alpha, that is taken at a level
-        moved against it from now on (Gibbs and Candes 2021): by 0.05 per time step in
-        units of normal quantiles, by 1 at most per call, and by 1 at most in all, or
-        0.1 towards the median.
+        moved against it from now on (Gibbs and Candes 2021): in units of normal
+        quantiles, by the difference of both shares times 0.05 per time step, or times 1
+        at most per call, and by 1 at most in all, or 0.1 towards the median.
 
         A residual beyond all that were known of its step counts with its mirror image:
         a machine that has stopped can start again, which no residual tells before it
@@ -237,7 +237,7 @@ class LevelQuantiles:
         self.z = ResidualQuantiles(norm.ppf(_inside(levels)), grows=False)
 
     def levels(self, steps: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-        """Return the levels to take quantiles at.
+        """Return the levels to take quantiles at: their own where nothing was seen.
 
         Parameters
         ----------
@@ -250,7 +250,9 @@ class LevelQuantiles:
         -------
         ndarray of shape (n_steps, n_targets, n_levels)
         """
-        return _inside(norm.cdf(self.z.quantiles(steps, alpha)))
+        _, counts, _ = self.z._at(steps)
+        found = norm.cdf(self.z.quantiles(steps, alpha))
+        return _inside(np.where(counts[..., None] > 0, found, alpha))
 
 
 class QuantileOffsets:

@@ -159,7 +159,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     lr : float, default=5e-3
         Peak learning rate.
     weight_decay : float, default=1e-2
-        Weight decay, on everything but biases.
+        Weight decay, on everything but biases, gains and learned initial states.
     warmup : float, default=0.1
         Share of the training over which the learning rate rises linearly.
     schedule : {"cosine", "plateau"} or None, default="cosine"
@@ -189,7 +189,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         optimiser steps. None: all epochs are run and the last weights kept.
     refit : bool, default=True
         Whether a second network then learns from all windows, the newest included,
-        for as many epochs as were best. It makes the forecast; intervals stay those
+        for as many epochs as were best (with `max_epochs` None, each of as many windows
+        as those of the first, drawn anew). It makes the forecast; intervals stay those
         of the first, which has not seen the validation part. False keeps the first.
     fine_tune_epochs : int, default=0
         Epochs that `fit` trains after `pretrain`; 0 forecasts the new series with the
@@ -210,7 +211,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         Passed to the skorch net as they are.
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the previous `fit`, and the optimiser
-        from its state; window, horizon and network must then stay as they were.
+        from its state (anew with ``direction="decoupled"``, which trains two networks);
+        window, horizon and network must then stay as they were.
     random_state : int, numpy generator or None, default=None
         Makes results repeatable. Global generators are left alone.
     verbose : int, default=0

@@ -63,7 +63,7 @@ class RNNGenerator(BaseEstimator):
     lr : float, default=1e-2
         Peak learning rate.
     weight_decay : float, default=1e-2
-        Weight decay, on everything but biases.
+        Weight decay, on everything but biases, gains and learned initial states.
     warmup : float, default=0.1
         Share of the training over which the learning rate rises linearly.
     schedule : {"cosine", "plateau"} or None, default="cosine"

@@ -118,7 +118,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
     lr : float, default=5e-3
         Peak learning rate.
     weight_decay : float, default=1e-2
-        Weight decay, on everything but biases.
+        Weight decay, on everything but biases, gains and learned initial states.
     warmup : float, default=0.1
         Share of the training over which the learning rate rises linearly.
     schedule : {"cosine", "plateau"} or None, default="cosine"

@@ -11,6 +11,7 @@ from torch import nn
 
 from sklrnn import registry
 from sklrnn.base import (
+    EPOCH_WINDOWS,
     best_epoch,
     build_net,
     default_batch_size,
@@ -96,8 +97,7 @@ def learn(
     histories = course.train(net, train_set, valid_set, phases, params.patience)
     calibration = None
     if params.distribution == "point" or params.calibrate:
-        # Without a validation part, on what was learned from.
-        calibration = course.calibrate(net, valid_set or train_set)
+        calibration = course.calibrate(net, train_set, valid_set)
     if params.refit and valid_set is not None and epochs:
         if params.patience is not None:
             phases = {name: best_epoch(rows) for name, rows in histories.items()}
@@ -132,7 +132,7 @@ def learn_on(
         None,
         dict.fromkeys(fitted.net.module_.phases, epochs),
         window_length=fitted.window_length,
-        epoch_size=fitted.epoch_size,
+        epoch_size=fitted.epoch_size and EPOCH_WINDOWS,
         processes=Processes.of(params),
     )
 
@@ -255,16 +255,23 @@ class _Course:
         )
 
     def calibrate(
-        self, net: SequenceNet, windows: WindowSet | PartedWindows
+        self,
+        net: SequenceNet,
+        train_set: WindowSet | PartedWindows,
+        valid_set: WindowSet | PartedWindows | None,
     ) -> ResidualQuantiles | Correction | None:
-        """Calibrate a net for the whole horizon, whatever it forecasts at once."""
-        if len(windows) == 0 and self.start is not None:
+        """Calibrate a net for the whole horizon, whatever it forecasts at once.
+
+        Targets of which the validation part has nothing, on what was learned from.
+        """
+        if len(train_set) == 0 and self.start is not None:
             return self.start.calibration  # of a series with nothing to forecast yet
+        sets = train_set, valid_set
         if self.horizon != self.n_out:
             sets = self.windows(self.params.validation_fraction, self.horizon)
-            windows = sets[1] or sets[0]
-        shape = {"window_length": self.window_length, "horizon": self.horizon}
-        return calibrate(net, windows, **shape)
+        return calibrate(
+            net, *sets, window_length=self.window_length, horizon=self.horizon
+        )
 
     def fitted(
         self,

@@ -125,9 +125,11 @@ def _corrected(calibration: Correction, steps: np.ndarray, alpha: np.ndarray) ->
     least = None if spread is None else spread.least(steps, LEVELS)
 
     def rule(of_one: Forecast, scale: np.ndarray) -> np.ndarray:
-        table = np.sort(of_one.quantile(levels) + offsets * scale)
-        if least is None:  # counts
+        if least is None:  # counts, whose misses are in predicted deviations
+            deviation = np.sqrt(of_one.variance())[..., None]
+            table = np.sort(of_one.quantile(levels) + offsets * deviation)
             return np.maximum(interpolate(LEVELS, table, alpha).round(), 0)
+        table = np.sort(of_one.quantile(levels) + offsets * scale)
         table = widened(table, table[..., LEVELS == 0.5], least * scale)
         return interpolate(LEVELS, table, alpha)
 

@@ -29,7 +29,8 @@ _WINDOWS_OF_PATHS = 300  # where paths are drawn
 
 def calibrate(
     net: SequenceNet,
-    windows: WindowSet | PartedWindows,
+    train_set: WindowSet | PartedWindows,
+    valid_set: WindowSet | PartedWindows | None,
     *,
     window_length: int,
     horizon: int,
@@ -37,22 +38,19 @@ def calibrate(
     """Collect what a network's forecasts miss on windows, step by step.
 
     Of distributions, the levels at which the true values stood, and what the quantiles
-    at levels corrected by these still miss.
+    at levels corrected by these still miss. Windows are those of the validation part;
+    of targets of which it has nothing, and where there is none, those learned from.
     """
     module: Any = net.module_
-    dataset = WindowDataset(
-        windows.thinned(_n_windows(module, horizon)),
-        window_length=window_length,
-        horizon=horizon,
-        n_targets=module.n_targets,
-        n_exogenous=module.n_exogenous,
-        masked=module.masked,
-    )
-    inputs, (target, mask) = dataset.gather(torch.arange(len(dataset)))
-    true = target.numpy()
-    if mask is not None:
-        true = np.where(mask.numpy(), true, np.nan)
-    parts = run(net, inputs["past"], inputs.get("future"), true.shape[1])
+    shape = window_length, horizon
+    past, future, true = _gather(module, valid_set or train_set, *shape)
+    unseen = np.isnan(true).all(axis=(0, 1))
+    if valid_set is not None and unseen.any():
+        older = _gather(module, train_set, *shape)
+        past = torch.cat([older[0], past])
+        future = None if future is None else torch.cat([older[1], future])
+        true = np.concatenate([np.where(unseen, older[2], np.nan), true])
+    parts = run(net, past, future, true.shape[1])
     if module.likelihood is None:
         return ResidualQuantiles(true - parts[0][1].mean())
     found = [part.level(true[:, steps]) for steps, part in parts]
@@ -63,6 +61,27 @@ def calibrate(
     if module.likelihood.kind != "negative_binomial":
         spread = ResidualQuantiles(misses[..., OFFSET_LEVELS == 0.5][..., 0])
     return Correction(levels, QuantileOffsets(misses), spread)
+
+
+def _gather(
+    module: Any, windows: WindowSet | PartedWindows, window_length: int, horizon: int
+) -> tuple[torch.Tensor, Any, np.ndarray]:
+    """Return pasts, known futures and true values of windows, the oldest first."""
+    thinned = windows.thinned(_n_windows(module, horizon))
+    dataset = WindowDataset(
+        thinned,
+        n_targets=module.n_targets,
+        n_exogenous=module.n_exogenous,
+        masked=module.masked,
+        window_length=window_length,
+        horizon=horizon,
+    )
+    order = torch.from_numpy(thinned.oldest_first())
+    inputs, (target, mask) = dataset.gather(order)
+    true = target.numpy()
+    if mask is not None:
+        true = np.where(mask.numpy(), true, np.nan)
+    return inputs["past"], inputs.get("future"), true
 
 
 def recalibrate(
@@ -93,7 +112,7 @@ def recalibrate(
     module: Any = fitted.net.module_
     n_windows = sum(n + horizon - 1 for _, n in grown)
     every = -(-n_windows // _n_windows(module, horizon))
-    past, future, true = [], [], []
+    past, future, true, place = [], [], [], []
     for i, (one, n) in enumerate(grown):
         # Each forecast reaches into what is new, and rests on what was known by then.
         before = one.end - n
@@ -108,14 +127,16 @@ def recalibrate(
         if pooled and standardised:
             told = told & ~np.isin(np.arange(one.n_targets), one.constant)
         true.append(np.where(told, values, np.nan))
+        place.append(np.arange(len(ends)) / len(ends))
         past.append(cut_windows(one, ends, fitted.window_length, module.masked))
         if fitted.exogenous:
             future.append(stored_future(one, ends, np.arange(1, horizon + 1)))
-    observed = np.concatenate(true)
+    order = np.argsort(np.concatenate(place), kind="stable")  # the oldest of all first
+    observed = np.concatenate(true)[order]
     parts = run(
         fitted.net,
-        torch.from_numpy(np.concatenate(past)),
-        torch.from_numpy(np.concatenate(future)) if future else None,
+        torch.from_numpy(np.concatenate(past)[order]),
+        torch.from_numpy(np.concatenate(future)[order]) if future else None,
         horizon,
     )
     if isinstance(calibration, Correction):
@@ -138,7 +159,15 @@ def _n_windows(module: Any, horizon: int) -> int:
 def _misses(
     levels: LevelQuantiles, parts: list[tuple[slice, Distribution]], true: np.ndarray
 ) -> np.ndarray:
-    """Return what quantiles at corrected levels miss of true values."""
+    """Return what quantiles at corrected levels miss of true values.
+
+    Of counts, in predicted standard deviations.
+    """
     alpha = levels.levels(np.arange(1, true.shape[1] + 1), OFFSET_LEVELS)
     found = [part.quantile(alpha[steps]) for steps, part in parts]
-    return true[..., None] - np.concatenate(found, axis=1)
+    missed = true[..., None] - np.concatenate(found, axis=1)
+    if parts[0][1].kind != "negative_binomial":
+        return missed
+    # Counts are not standardised: what one series misses is little to another.
+    deviations = [np.sqrt(part.variance()) for _, part in parts]
+    return missed / np.concatenate(deviations, axis=1)[..., None]

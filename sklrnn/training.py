@@ -27,7 +27,7 @@ OPTIMIZERS = {
     "rmsprop": torch.optim.RMSprop,
 }
 SCHEDULES = ("cosine", "plateau", None)
-_SPARED_FROM_DECAY = ("*bias*", "*norm*", "*initial*")
+_SPARED_FROM_DECAY = ("*bias*", "*norm*", "*gain*", "*input_decay*", "*initial*")
 _LOWEST_LR = 0.01
 """Where the schedules end, as a share of the peak learning rate."""
 
@@ -164,21 +164,25 @@ class SequenceNet(NeuralNet):
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any
     ) -> None:
-        """Run over the batches once and record their mean loss."""
+        """Run over the batches once and record their mean loss.
+
+        That of a validation is the mean over all that is scored, however it lies in
+        batches.
+        """
         if iterator is None:
             return
         self._set_training(training)
-        total, n_windows = 0.0, 0
+        total, weight = 0.0, 0
         if training:
             iterator.dataset.renew(self._learning_rate.progress)
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **params)
-            n_batch = len(batch[1][0])
-            total += step["loss"].item() * n_batch
-            n_windows += n_batch
+            own = len(batch[1][0]) if training else _weight(batch)
+            total += step["loss"].item() * own
+            weight += own
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        mean = total / max(n_windows, 1)
+        mean = total / max(weight, 1)
         if self.processes is not None:
             mean = self.processes.same(mean)  # or some might stop before others
         if not math.isfinite(mean):
@@ -237,6 +241,14 @@ class SequenceNet(NeuralNet):
         self._set_training(training)
         with torch.set_grad_enabled(training):
             return self.module_(**batch[0])
+
+
+def _weight(batch: Any) -> int:
+    """Return by how much the loss of a batch counts among others."""
+    mask = batch[1][1]
+    if mask is not None and mask.dtype == torch.bool:
+        return int(_count_scored(batch))
+    return len(batch[1][0])  # weights have been seen to by the loss
 
 
 def _count_scored(batch: Any) -> Tensor:

@@ -119,6 +119,9 @@ def test_updating_and_pretraining_train_both_phases():
     assert zero_shot.predict().notna().all()
 
 
+WORDS = ("weight", "bias")
+
+
 @pytest.mark.parametrize(
     ("params", "spared"),
     [
@@ -128,6 +131,11 @@ def test_updating_and_pretraining_train_both_phases():
             "initial_hidden bias_ih_l0 bias_hh_l0",
         ),
         ({"cell": "jordan"}, "input.bias output.bias"),
+        (
+            {"cell": "grud", "layer_norm": True},
+            "gain hidden_decay.bias input.bias"
+            + "".join(f" input_norm.{i}.{kind}" for i in range(3) for kind in WORDS),
+        ),
     ],
 )
 def test_weight_decay_spares_biases_gains_and_initial_states(params, spared):

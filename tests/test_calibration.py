@@ -64,6 +64,14 @@ def test_levels_of_a_narrow_distribution_are_moved_out():
     np.testing.assert_allclose(found[1], found[0])  # the last step with any stands in
 
 
+def test_levels_of_what_was_never_seen_stay():
+    levels = np.full((50, 2, 2), np.nan)
+    levels[..., 0] = np.linspace(0.4, 0.6, 50)[:, None]
+    moved = LevelQuantiles(levels).levels(np.array([1, 2]), np.array([0.1, 0.9]))
+    np.testing.assert_allclose(moved[:, 1], [[0.1, 0.9], [0.1, 0.9]])
+    assert (moved[:, 0] > 0.3).all() and (moved[:, 0] < 0.7).all()
+
+
 def test_levels_stay_between_0_and_1_and_in_order():
     z = np.full((3, 1, 1), [[[0.0]], [[1.0]], [[0.5]]])
     found = LevelQuantiles(z).levels(np.array([1]), LEVELS)[0, 0]

@@ -751,6 +751,87 @@ def test_a_table_without_columns_is_refused():
         quick().fit(pd.DataFrame(index=AIRLINE.index))
 
 
+def test_counts_of_a_panel_are_calibrated_each_in_its_own_units():
+    rng = np.random.default_rng(0)
+    days = pd.period_range("2020-01-01", periods=260, freq="D")
+    small, large = rng.poisson(3, 260), rng.negative_binomial(5, 5 / 805, 260)
+    y = pd.DataFrame({"y": np.r_[small, large]}, dtype=float)
+    y.index = pd.MultiIndex.from_product([["small", "large"], days], names=["id", "t"])
+    t = y.index.get_level_values("t")
+    forecaster = quick(
+        distribution="negative_binomial", window_length=14, horizon=3, max_epochs=25
+    ).fit(y[t < days[200]])
+    highest = []
+    for start in range(200, 257, 6):
+        new = (t >= days[start]) & (t < days[min(start + 6, 259)])
+        forecaster.update(y[new], update_params=False)
+        interval = forecaster.predict_interval(fh=[1], coverage=0.8)["y", 0.8]
+        highest.append(interval.loc["small", "upper"].iloc[0])
+    assert max(highest) < 15  # of a Poisson distribution with mean 3
+
+
+@pytest.mark.parametrize("distribution", ["point", "gaussian", "quantiles"])
+def test_a_target_unseen_in_the_validation_part_has_intervals(distribution):
+    y = waves()
+    y.loc[y.index[90:], "b"] = np.nan
+    forecaster = quick(distribution=distribution, horizon=3).fit(y, fh=[1, 2, 3])
+    interval = forecaster.predict_interval(coverage=0.9)["b", 0.9]
+    assert ((interval["upper"] - interval["lower"]) > 0.1).all()
+    assert (forecaster.predict_var()["b"] > 0.001).all()
+
+
+def test_of_a_panel_every_series_oldest_residuals_leave():
+    rng = np.random.default_rng(0)
+    index = pd.MultiIndex.from_product([["a", "b"], range(400)], names=["id", "t"])
+    y = pd.DataFrame({"y": rng.normal(size=800)}, index)
+    t = index.get_level_values("t")
+    forecaster = quick(horizon=1).fit(y[t < 300], fh=[1])
+    before = forecaster._fitted.calibration.recent[:, 0, 0]
+    forecaster.update(y[(t >= 300) & (t < 330)], update_params=False)
+    left = np.isin(before, forecaster._fitted.calibration.recent)
+    # Windows of both take turns, and 30 of the 60 of each have left.
+    assert not left[:58].any() and left[62:].all()
+
+
+def test_validation_losses_are_means_over_all_entries():
+    y = pd.Series(np.random.default_rng(0).normal(size=1500))
+    y[1460:] *= 6  # in the windows of the last batch, of which little is scored
+    forecaster = quick(
+        loss="mse", normalize="standard", window_length=30, horizon=200, max_epochs=1
+    ).set_params(refit=False)
+    forecaster.fit(y)
+    z = ((y - y.mean()) / y.std(ddof=0)).to_numpy()
+    forecasts = forecaster.predict_rolling(y, cutoffs=y.index[1199:-1])[..., 0]
+    forecasts = (forecasts - y.mean()) / y.std(ddof=0)
+    rows = np.arange(1200, 1500)[:, None] + np.arange(200)
+    error = np.where(rows < 1500, z[np.minimum(rows, 1499)] - forecasts, np.nan)
+    expected = np.nanmean(error**2)
+    assert forecaster.history_[0]["valid_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_an_update_trains_on_all_rows(monkeypatch):
+    y = pd.Series(np.random.default_rng(0).normal(size=900).cumsum())
+    forecaster = RNNForecaster(
+        "gru",
+        hidden_size=4,
+        window_length=5,
+        horizon=2,
+        update_epochs=1,
+        random_state=0,
+    ).fit(y[:60])
+    seen = []
+    gather = WindowDataset.gather
+
+    def watched(self, index):
+        seen.append(index)
+        return gather(self, index)
+
+    monkeypatch.setattr(WindowDataset, "gather", watched)
+    forecaster.update(y[60:])
+    trained = torch.cat([index for index in seen if len(index) <= 16])
+    assert len(trained.unique()) == len(trained) > 890
+
+
 @pytest.mark.parametrize("size", [1.0, 2.0])
 def test_intervals_of_a_panel_follow_every_series_in_any_units(size):
     values = np.r_[np.tile([1.0, -1.0], 30), [9.0, 9.0, 9.0]] * size

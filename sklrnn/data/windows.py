@@ -25,12 +25,16 @@ class WindowSet:
     observed : ndarray of shape (n_rows, n_targets), bool, or None
         Which targets may be scored, where the rows themselves do not tell: gaps that
         came after a network without a mask was built.
+    counts : ndarray of shape (n_series,), int64, or None
+        How many of the windows each series has; they come series by series. None: all
+        are of one.
     """
 
     flat: np.ndarray
     starts: np.ndarray
     n_valid: np.ndarray
     observed: np.ndarray | None = None
+    counts: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -46,15 +50,35 @@ class WindowSet:
         if len(self) <= n_windows:
             return self
         keep = np.linspace(0, len(self) - 1, n_windows).astype(np.int64)
-        starts, n_valid = self.starts[keep], self.n_valid[keep]
-        return WindowSet(self.flat, starts, n_valid, self.observed)
+        starts, n_valid, counts = self.starts[keep], self.n_valid[keep], None
+        if self.counts is not None:
+            counts = self._counts_of(keep)
+        return WindowSet(self.flat, starts, n_valid, self.observed, counts)
+
+    def oldest_first(self) -> np.ndarray:
+        """Return the numbers of the windows, all series' oldest ones first.
+
+        A share of them from the beginning is that share of every series' own.
+        """
+        if self.counts is None:
+            return np.arange(len(self))
+        firsts = np.cumsum(self.counts) - self.counts
+        place = np.arange(len(self)) - np.repeat(firsts, self.counts)
+        return np.argsort(place / np.repeat(self.counts, self.counts), kind="stable")
+
+    def _counts_of(self, chosen: np.ndarray) -> np.ndarray:
+        """Return how many of some windows, in their order, each series has."""
+        counts = np.array([len(self)]) if self.counts is None else self.counts
+        bounds = np.concatenate([[0], np.cumsum(counts)])
+        return np.diff(np.searchsorted(chosen, bounds))
 
     def copied(self, chosen: np.ndarray, length: int) -> WindowSet:
         """Return some windows with their own `length` rows each, and nothing else."""
         rows = (self.starts[chosen, None] + np.arange(length)).ravel()
         observed = None if self.observed is None else self.observed[rows]
-        starts = np.arange(len(chosen)) * length
-        return WindowSet(self.flat[rows], starts, self.n_valid[chosen], observed)
+        starts, counts = np.arange(len(chosen)) * length, self._counts_of(chosen)
+        n_valid = self.n_valid[chosen]
+        return WindowSet(self.flat[rows], starts, n_valid, observed, counts)
 
     @classmethod
     def joined(cls, sets: list[WindowSet]) -> WindowSet:
@@ -72,6 +96,7 @@ class WindowSet:
             ),
             np.concatenate([each.n_valid for each in sets]),
             observed,
+            np.concatenate([each._counts_of(np.arange(len(each))) for each in sets]),
         )
 
     def _scorable(self, n_targets: int) -> np.ndarray:
@@ -176,10 +201,11 @@ def split_windows(
     small = np.int32 if len(flat) < 2**31 else np.int64
     smaller = np.min_scalar_type(-horizon - 1)
     starts, n_valid, counts = {}, {}, {"train": 0, "valid": 0}
+    of_series = {name: np.zeros(len(series), dtype=np.int64) for name in counts}
     for name in counts:
         starts[name] = np.empty(most, dtype=small)
         n_valid[name] = np.empty(most, dtype=smaller)
-    for one, first in zip(series, firsts, strict=True):
+    for number, (one, first) in enumerate(zip(series, firsts, strict=True)):
         seen = ~np.isnan(one.values[: one.end, : one.n_targets])
         split = validation_start(seen, validation_fraction)
         begin = min(window_length, max(split // 2, 1)) - 1
@@ -192,8 +218,9 @@ def split_windows(
             starts[name][place] = last_seen + first - window_length + 1
             n_valid[name][place] = np.minimum(high - 1 - last_seen, horizon)
             counts[name] = place.stop
+            of_series[name][number] = len(last_seen)
     train, valid = (
-        WindowSet(flat, starts[name][:n], n_valid[name][:n], observed)
+        WindowSet(flat, starts[name][:n], n_valid[name][:n], observed, of_series[name])
         for name, n in counts.items()
     )
     return train, valid if len(valid) else None
