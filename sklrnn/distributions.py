@@ -108,6 +108,11 @@ class Distribution(NamedTuple):
         return stats.nbinom(1 / second, 1 / (1 + second * first))
 
 
+def count_unit(variance: np.ndarray) -> np.ndarray:
+    """Return what misses of counts are measured in: deviations, but 1 at least."""
+    return np.sqrt(np.maximum(variance, 1.0))
+
+
 def skpro_form(
     kind: str, params: list[np.ndarray | None]
 ) -> tuple[Any, list[list[np.ndarray]]] | None:

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from sklrnn.calibration import LEVELS, Correction, ResidualQuantiles, widened
 from sklrnn.data.tables import GridSeries
-from sklrnn.distributions import EVEN_LEVELS, interpolate
+from sklrnn.distributions import EVEN_LEVELS, count_unit, interpolate
 from sklrnn.forecasting import FittedNetwork, Forecast
 
 Rule = Callable[[Forecast, np.ndarray], np.ndarray]
@@ -125,9 +125,9 @@ def _corrected(calibration: Correction, steps: np.ndarray, alpha: np.ndarray) ->
     least = None if spread is None else spread.least(steps, LEVELS)
 
     def rule(of_one: Forecast, scale: np.ndarray) -> np.ndarray:
-        if least is None:  # counts, whose misses are in predicted deviations
-            deviation = np.sqrt(of_one.variance())[..., None]
-            table = np.sort(of_one.quantile(levels) + offsets * deviation)
+        if least is None:  # counts
+            unit = count_unit(of_one.variance())[..., None]
+            table = np.sort(of_one.quantile(levels) + offsets * unit)
             return np.maximum(interpolate(LEVELS, table, alpha).round(), 0)
         table = np.sort(of_one.quantile(levels) + offsets * scale)
         table = widened(table, table[..., LEVELS == 0.5], least * scale)

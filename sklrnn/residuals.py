@@ -18,7 +18,7 @@ from sklrnn.calibration import (
 from sklrnn.data.parted import PartedWindows
 from sklrnn.data.tables import GridSeries
 from sklrnn.data.windows import WindowSet, cut_windows
-from sklrnn.distributions import Distribution
+from sklrnn.distributions import Distribution, count_unit
 from sklrnn.forecasting import FittedNetwork, run, stored_future
 from sklrnn.training import SequenceNet
 
@@ -161,7 +161,7 @@ def _misses(
 ) -> np.ndarray:
     """Return what quantiles at corrected levels miss of true values.
 
-    Of counts, in predicted standard deviations.
+    Of counts, in units of `count_unit`.
     """
     alpha = levels.levels(np.arange(1, true.shape[1] + 1), OFFSET_LEVELS)
     found = [part.quantile(alpha[steps]) for steps, part in parts]
@@ -169,5 +169,5 @@ def _misses(
     if parts[0][1].kind != "negative_binomial":
         return missed
     # Counts are not standardised: what one series misses is little to another.
-    deviations = [np.sqrt(part.variance()) for _, part in parts]
-    return missed / np.concatenate(deviations, axis=1)[..., None]
+    units = [count_unit(part.variance()) for _, part in parts]
+    return missed / np.concatenate(units, axis=1)[..., None]
