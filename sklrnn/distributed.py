@@ -134,17 +134,17 @@ class _Weights(NamedTuple):
 
     @classmethod
     def of(cls, forecaster: RNNForecaster) -> _Weights:
-        known = vars(forecaster)
-        fitted = known.get("_fitted", known.get("pretrained_"))
-        if fitted is None:
+        if forecaster.state == "new":
             raise NotFittedError(
                 "forecaster has no weights yet; call `pretrain` or `fit` first"
             )
+        name = "_fitted" if forecaster.state == "fitted" else "pretrained_"
+        fitted = getattr(forecaster, name)
         return cls(
             fitted._replace(histories={}, calibration=None),
             forecaster.normalize is not None,
             forecaster.distribution == "negative_binomial",
-            known["_series"][0].step if "_series" in known else None,
+            fitted.step,
         )
 
 

@@ -743,7 +743,13 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 categories, scaling = start.categories, start.exogenous_scaling
             categories = categories or Categories.learn(X)
             X, codes = categories.encode(X), categories.sizes(_names(X))
-            series = self._read(y, X, exogenous_scaling=scaling, codes=codes)
+            series = self._read(
+                y,
+                X,
+                exogenous_scaling=scaling,
+                codes=codes,
+                step=None if start is None else start.step,
+            )
             some = series
         longest = max(one.end for one in some)
         if longest < 2 and epochs != 0:

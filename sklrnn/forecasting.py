@@ -15,7 +15,7 @@ from sklrnn.calibration import Correction, ResidualQuantiles
 from sklrnn.data.categories import Categories
 from sklrnn.data.gaps import fill_forward, last_observed
 from sklrnn.data.tables import GridSeries, to_float
-from sklrnn.data.timegrid import matched, positions
+from sklrnn.data.timegrid import Step, matched, positions
 from sklrnn.data.windows import cut_windows, last_window
 from sklrnn.distributions import Distribution
 from sklrnn.network.rollout import Draws, roll_out
@@ -43,6 +43,8 @@ class FittedNetwork(NamedTuple):
         Number of steps ahead that `calibration` is for.
     segment_length : int
         Number of steps that the recurrence reads at once.
+    step : int or pd.offsets.BaseOffset
+        Time from one row to the next.
     loss : str or None
         What was minimised; None for that of a distribution.
     batch_size, max_epochs : int
@@ -65,6 +67,7 @@ class FittedNetwork(NamedTuple):
     window_length: int
     horizon: int
     segment_length: int
+    step: Step
     loss: str | None
     batch_size: int
     max_epochs: int

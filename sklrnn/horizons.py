@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from sktime.forecasting.base import ForecastingHorizon
 
 from sklrnn.data.tables import GridSeries
 from sklrnn.data.timegrid import matched, positions
@@ -99,7 +100,8 @@ def _times(fh: Any, one: GridSeries, cutoff: pd.Index) -> pd.Index:
         own: pd.Index = with_freq(pd.DatetimeIndex([one.cutoff]), one.step)
     else:
         own = pd.Index([one.cutoff])  # of periods or integers
-    return fh.to_absolute_index(own)
+    # A copy, for it keeps the frequency of the first cutoff that it is told.
+    return ForecastingHorizon(fh.to_pandas(), is_relative=True).to_absolute_index(own)
 
 
 def _as_times_of(times: pd.Index, one: GridSeries) -> pd.Index:

@@ -286,6 +286,7 @@ class _Course:
             window_length=self.window_length,
             horizon=self.horizon,
             segment_length=self.segment_length,
+            step=self.known[0].step,
             loss=self.loss,
             batch_size=self.batch_size,
             max_epochs=self.max_epochs,

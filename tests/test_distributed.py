@@ -154,6 +154,14 @@ def test_partitions_are_forecast_as_in_one_process(client, pretrained, state):
     check_forecasts(found, pretrained.clone().fit(panel, fh=[1, 3]).predict())
 
 
+def test_the_weights_are_those_of_the_last_training():
+    y = make_panel("ab")[["sold"]]
+    forecaster = quick().fit(y, fh=[1, 2]).pretrain(-3 * y, fh=[1, 2])
+    table = dd.from_pandas(y.reset_index(), npartitions=1)
+    found = forecast_panel(forecaster, table, [1, 2], series="shop", time="day")
+    check_forecasts(found, forecaster.fit(y, fh=[1, 2]).predict())
+
+
 def test_a_series_may_be_the_index(pretrained):
     panel = make_panel("abc")[["sold"]]
     table = dd.from_pandas(panel.reset_index("day"), npartitions=2)

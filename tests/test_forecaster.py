@@ -570,6 +570,30 @@ def test_a_refused_update_changes_nothing(new, message):
     assert forecaster.cutoff[0] == AIRLINE.index[119]
 
 
+@pytest.mark.parametrize("keys", ["ab", "ba"])
+def test_single_rows_have_the_step_of_the_others(keys):
+    weeks = pd.date_range("2025-01-06", periods=48, freq="W-MON")
+    known = pd.DataFrame({"y": np.arange(48.0) % 5}, pd.DatetimeIndex(list(weeks)))
+    parts = {"a": known, "b": known[-1:]}
+    y = pd.concat({key: parts[key] for key in keys}, names=["id", "t"])
+    forecaster = quick().fit(y, fh=[1, 2])
+    expected = list(weeks[-1] + pd.Timedelta(days=7) * np.arange(1, 3))
+    for key in keys:
+        assert list(forecaster.predict().loc[key].index) == expected
+    pretrained = quick().pretrain(y.loc[["a"]], fh=[1, 2])
+    assert list(pretrained.fit(known[-1:], fh=[1, 2]).predict().index) == expected
+
+
+def test_series_of_a_panel_may_have_steps_of_their_own():
+    weeks = pd.date_range("2025-01-06", periods=48, freq="W-MON")
+    known = pd.DataFrame({"y": np.arange(48.0) % 5}, weeks)
+    y = pd.concat({"weeks": known, "months": known[3::4]}, names=["id", "t"])
+    found = quick().fit(y, fh=[1, 2]).predict()
+    for key, days in (("weeks", 7), ("months", 28)):
+        steps = weeks[-1] + pd.Timedelta(days=days) * np.arange(1, 3)
+        assert list(found.loc[key].index) == list(steps)
+
+
 def test_a_refused_pretraining_changes_nothing():
     forecaster = quick().fit(AIRLINE, fh=[1, 2])
     before = forecaster.predict()

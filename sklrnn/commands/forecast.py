@@ -44,6 +44,12 @@ def run(args: argparse.Namespace) -> int:
     """
     check_outputs(args)
     data = _read(args)
+    time = str(data.y.index.name)
+    if time == "forecast" or time.startswith(("lower_", "upper_")):
+        raise ValueError(
+            f'the time column is named "{time}", as a column of the forecasts will be; '
+            "rename it"
+        )
     print(data.report, flush=True)
     horizon, n_folds = args.horizon, args.backtest
     if len(data.y) < (n_folds + 2) * horizon:

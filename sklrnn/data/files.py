@@ -15,6 +15,8 @@ import pandas as pd
 from sklrnn.data.tables import MAX_SPARSITY
 from sklrnn.data.timegrid import infer_step, positions
 
+_OFFSET = r"\s*(Z|[+-]\d\d:?\d\d)$"
+
 
 def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read a CSV table, separated by whichever its header has most of: , ; or tab.
@@ -383,7 +385,11 @@ def _parse_times(column: pd.Series) -> pd.Index:
 
 
 def _parse_dates(column: pd.Series) -> pd.DatetimeIndex | None:
-    """Parse dates written alike: the month first, or the day; in UTC if zones mix."""
+    """Parse dates written alike: the month first, or the day.
+
+    Where offsets from UTC mix, as they do over a year in many zones, in UTC; or, where
+    all are at midnight, as they are written: days and months follow the local clock.
+    """
     if pd.api.types.is_datetime64_any_dtype(column):
         return pd.DatetimeIndex(column)
     for dayfirst, utc in ((False, False), (True, False), (False, True)):
@@ -397,8 +403,16 @@ def _parse_dates(column: pd.Series) -> pd.DatetimeIndex | None:
             except (ValueError, TypeError):
                 continue
         if not doubts and not dates.hasnans:
-            return dates
+            days = _days(column) if utc else None
+            return dates if days is None else days
     return None
+
+
+def _days(column: pd.Series) -> pd.DatetimeIndex | None:
+    """Return dates as they are written, without offsets, if all are at midnight."""
+    written = column.astype(str).str.replace(_OFFSET, "", regex=True)
+    dates = pd.DatetimeIndex(pd.to_datetime(written, errors="coerce"))
+    return dates if (dates == dates.normalize()).all() else None
 
 
 def _check_order(index: pd.Index, times: str) -> None:

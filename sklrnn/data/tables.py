@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.timegrid import Step, TimeGrids, matched, positions
+from sklrnn.data.timegrid import Step, TimeGrids, infer_step, matched, positions
 
 MAX_SPARSITY = 100
 """Most steps of the grid that one row may stand for."""
@@ -172,7 +173,7 @@ def read_series(
     if x is not None and exogenous_scaling is None:
         moments = exogenous_moments(y, exogenous)
         exogenous_scaling = scale_exogenous(moments, standardize, codes)
-    series, grids = [], TimeGrids(step)
+    series, grids = [], TimeGrids(step, partial(_step_of_others, y))
     for name, frame in iterate_series(y):
         known = exogenous.get(name) if x is not None else None
         if x is not None and known is None:
@@ -197,6 +198,12 @@ def read_series(
             scale = np.concatenate([scale, exogenous_scaling[1]])
         series.append(_on_grid(pair, center, scale, constant, grids))
     return series
+
+
+def _step_of_others(y: pd.DataFrame) -> Step | None:
+    """Return the step of the first series of a panel that tells it."""
+    found = (infer_step(frame.index) for _, frame in iterate_series(y))
+    return next((step for step in found if step is not None), None)
 
 
 def exogenous_moments(

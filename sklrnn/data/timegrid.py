@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,19 +93,29 @@ class TimeGrids:
     ----------
     step : int or pd.offsets.BaseOffset, optional
         Step where an index does not tell.
+    others : callable, optional
+        Finds it where `step` is not given.
     """
 
-    def __init__(self, step: Step | None = None) -> None:
+    def __init__(
+        self,
+        step: Step | None = None,
+        others: Callable[[], Step | None] = lambda: None,
+    ) -> None:
         self._step = step
+        self._others = others
         self._last: tuple[pd.Index, Step, np.ndarray] | None = None
 
     def read(self, index: pd.Index) -> tuple[Step, np.ndarray]:
         """Return the step of an index, and the positions of its times from its first.
 
-        Days are the step of a single timestamp that nothing is known of.
+        Days are the step of a single timestamp of which nothing else is known.
         """
         if self._last is None or not self._last[0].equals(index):
-            step = infer_step(index) or self._step or pd.offsets.Day()
+            step = infer_step(index)
+            if step is None:
+                self._step = self._step or self._others() or pd.offsets.Day()
+                step = self._step
             self._last = index, step, positions(index, index[0], step)
         return self._last[1:]
 

@@ -60,6 +60,8 @@ def plot_forecast(
 
     Raises
     ------
+    ValueError
+        If there is more than one series, or none.
     ImportError
         If matplotlib is not installed.
 
@@ -75,6 +77,8 @@ def plot_forecast(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['observed', 'forecast', '80 % interval', '95 % interval']
     """
+    history = _one_series(history, "history")
+    forecast = _one_series(forecast, "forecast")
     ax = ax or new_axes(figsize=(10, 4.5))
     _draw(ax, history, forecast, intervals, backtest)
     name = "" if history.name is None else str(history.name)
@@ -84,6 +88,16 @@ def plot_forecast(
     ax.set_title(f"{what}: {steps} after {history.index[-1]}", loc="left", pad=26)
     draw_legend(ax, last="not observed")
     return ax
+
+
+def _one_series(data: pd.Series | pd.DataFrame, name: str) -> pd.Series:
+    if isinstance(data.index, pd.MultiIndex) or data.ndim > 1 and data.shape[1] != 1:
+        raise ValueError(
+            f"{name} must be one series; choose a column, or draw panels by plot_panel"
+        )
+    if len(data) == 0:
+        raise ValueError(f"{name} is empty; give the rows to be seen")
+    return data if isinstance(data, pd.Series) else data.iloc[:, 0]
 
 
 def plot_panel(

@@ -289,6 +289,12 @@ def test_horizon_longer_than_the_data_allows(fails, csv, horizon, backtest):
     assert f"needs at least {needed} steps" in fails(csv, *args)
 
 
+def test_a_time_column_named_as_a_forecast_is_refused(fails, csv):
+    csv.write_text(csv.read_text().replace("time", "forecast", 1))
+    found = fails(csv, "--target", "load", "--horizon", 3)
+    assert 'the time column is named "forecast"' in found and "rename it" in found
+
+
 def test_one_file_does_not_overwrite_another(fails, csv, tmp_path):
     same = tmp_path / "same.png"
     for files in (("--out", csv), ("--out", same, "--plot", same)):

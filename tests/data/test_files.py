@@ -132,6 +132,23 @@ def test_kinds_of_time(path, times, first, last):
     np.testing.assert_allclose(on_grid["y"], np.sin(np.arange(40)))
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("freq", ["MS", "W", "D"])
+def test_days_and_months_follow_the_local_clock(path, zone, freq):
+    times = pd.date_range("2021-01-01", periods=200, freq=freq, tz=zone)
+    pd.DataFrame({"day": times, "sold": np.arange(200.0)}).to_csv(path, index=False)
+    found, *_ = put_on_grid(read_table(path), ["sold"])
+    np.testing.assert_array_equal(found["sold"], np.arange(200.0))
+    assert list(found.index) == list(times.tz_localize(None))
+
+
+def test_hours_of_mixed_offsets_are_counted_in_utc(path):
+    times = pd.date_range("2021-03-27", periods=60, freq="h", tz="Europe/Berlin")
+    pd.DataFrame({"hour": times, "sold": np.arange(60.0)}).to_csv(path, index=False)
+    found, *_ = put_on_grid(read_table(path), ["sold"])
+    assert list(found.index) == list(times)
+
+
 def test_first_column_of_dates_is_the_time(path):
     table = pd.DataFrame({"n": range(40), "y": np.sin(np.arange(40)), "name": "x"})
     table["day"] = pd.date_range("2020-01-01", periods=40)

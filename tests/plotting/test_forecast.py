@@ -122,6 +122,26 @@ def test_kinds_of_time(ax, index):
     assert ax.get_title(loc="left").startswith("Forecast: 1 step after ")
 
 
+def test_tables_of_one_column_are_series(history, forecast):
+    whole = plot_forecast(history, forecast)
+    tables = plot_forecast(history.to_frame(), forecast.to_frame())
+    assert tables.get_title("left") == whole.get_title("left")
+    assert tables.get_ylabel() == whole.get_ylabel()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda y: pd.DataFrame({"a": y, "b": y}), "history must be one series"),
+        (lambda y: pd.concat({"a": y}), "history must be one series"),
+        (lambda y: y[:0], "history is empty"),
+    ],
+)
+def test_what_is_no_single_series_is_refused(history, forecast, change, message):
+    with pytest.raises(ValueError, match=message):
+        plot_forecast(change(history), forecast)
+
+
 def test_without_ax_a_figure_is_made(history, forecast):
     from matplotlib import pyplot
 
