@@ -24,7 +24,7 @@ def client():
     from dask.distributed import Client, LocalCluster
 
     cluster = LocalCluster(
-        n_workers=2, processes=True, threads_per_worker=1, dashboard_address=None
+        n_workers=2, processes=True, threads_per_worker=1, dashboard_address=":0"
     )
     with cluster, Client(cluster) as client:
         yield client
