@@ -48,8 +48,6 @@ class FittedNetwork(NamedTuple):
     loss : str or None
         What was minimised; None for that of a distribution.
     batch_size, max_epochs : int
-    epoch_size : int or None
-        Number of windows in an epoch; None for all.
     targets, exogenous, past_only : tuple of Hashable
         Names of the columns; the last ones are among the second.
     exogenous_scaling : (ndarray, ndarray) or None
@@ -71,7 +69,6 @@ class FittedNetwork(NamedTuple):
     loss: str | None
     batch_size: int
     max_epochs: int
-    epoch_size: int | None
     targets: tuple[Hashable, ...]
     exogenous: tuple[Hashable, ...]
     past_only: tuple[Hashable, ...]

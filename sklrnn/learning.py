@@ -132,7 +132,7 @@ def learn_on(
         None,
         dict.fromkeys(fitted.net.module_.phases, epochs),
         window_length=fitted.window_length,
-        epoch_size=fitted.epoch_size and EPOCH_WINDOWS,
+        epoch_size=EPOCH_WINDOWS if params.max_epochs is None else None,
         processes=Processes.of(params),
     )
 
@@ -290,7 +290,6 @@ class _Course:
             loss=self.loss,
             batch_size=self.batch_size,
             max_epochs=self.max_epochs,
-            epoch_size=self.epoch_size,
             targets=self.targets,
             exogenous=self.exogenous,
             past_only=self.past_only,

@@ -206,6 +206,7 @@ def matched(index: pd.Index, like: Any, name: str) -> pd.Index:
 
 
 def _comparable(index: pd.Index, like: Any) -> bool:
+    # Not by their words, which take long for the many series of a panel.
     if isinstance(index, pd.DatetimeIndex):
         aware = isinstance(like, pd.Timestamp) and like.tz is not None
         return isinstance(like, pd.Timestamp) and (index.tz is not None) == aware

@@ -50,9 +50,8 @@ class WindowSet:
         if len(self) <= n_windows:
             return self
         keep = np.linspace(0, len(self) - 1, n_windows).astype(np.int64)
-        starts, n_valid, counts = self.starts[keep], self.n_valid[keep], None
-        if self.counts is not None:
-            counts = self._counts_of(keep)
+        starts, n_valid = self.starts[keep], self.n_valid[keep]
+        counts = self._counts_of(keep)
         return WindowSet(self.flat, starts, n_valid, self.observed, counts)
 
     def oldest_first(self) -> np.ndarray:
@@ -60,11 +59,10 @@ class WindowSet:
 
         A share of them from the beginning is that share of every series' own.
         """
-        if self.counts is None:
-            return np.arange(len(self))
-        firsts = np.cumsum(self.counts) - self.counts
-        place = np.arange(len(self)) - np.repeat(firsts, self.counts)
-        return np.argsort(place / np.repeat(self.counts, self.counts), kind="stable")
+        numbers = np.arange(len(self))
+        counts = self._counts_of(numbers)
+        place = numbers - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.argsort(place / np.repeat(counts, counts), kind="stable")
 
     def _counts_of(self, chosen: np.ndarray) -> np.ndarray:
         """Return how many of some windows, in their order, each series has."""
