@@ -102,7 +102,8 @@ class TimeGrids:
         step: Step | None = None,
         others: Callable[[], Step | None] = lambda: None,
     ) -> None:
-        self._step = step
+        # Integers tell their step themselves; what is asked for is that of timestamps.
+        self._step = None if isinstance(step, int) else step
         self._others = others
         self._last: tuple[pd.Index, Step, np.ndarray] | None = None
 

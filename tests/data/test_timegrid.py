@@ -2,7 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.data.timegrid import infer_step, matched, positions, season_length
+from sklrnn.data.timegrid import (
+    TimeGrids,
+    infer_step,
+    matched,
+    positions,
+    season_length,
+)
 
 FREQUENCIES = ["h", "15min", "D", "B", "W", "MS", "ME", "QS", "YE", "2h", "3D"]
 
@@ -125,3 +131,18 @@ def test_times_of_another_zone_are_converted():
 def test_times_of_another_kind_do_not_match(index, like, words):
     with pytest.raises(ValueError, match=f"y has .*{words}"):
         matched(index, like, "y")
+
+
+@pytest.mark.parametrize(
+    ("step", "others", "expected"),
+    [
+        (pd.offsets.Week(), None, pd.offsets.Week()),
+        (None, pd.offsets.Hour(), pd.offsets.Hour()),
+        (1, None, pd.offsets.Day()),  # of integers, which say nothing of timestamps
+        (None, None, pd.offsets.Day()),
+    ],
+)
+def test_the_step_of_a_single_timestamp(step, others, expected):
+    grids = TimeGrids(step, lambda: others)
+    found, at = grids.read(pd.DatetimeIndex(["2024-01-01"]))
+    assert found == expected and at.tolist() == [0]
