@@ -103,7 +103,7 @@ class TimeGrids:
         others: Callable[[], Step | None] = lambda: None,
     ) -> None:
         # Integers tell their step themselves; what is asked for is that of timestamps.
-        self._step = None if isinstance(step, int) else step
+        self._step: Step | None = None if isinstance(step, int) else step
         self._others = others
         self._last: tuple[pd.Index, Step, np.ndarray] | None = None
 
@@ -115,8 +115,8 @@ class TimeGrids:
         if self._last is None or not self._last[0].equals(index):
             step = infer_step(index)
             if step is None:
-                self._step = self._step or self._others() or pd.offsets.Day()
-                step = self._step
+                step = self._step or self._others() or pd.offsets.Day()
+                self._step = step
             self._last = index, step, positions(index, index[0], step)
         return self._last[1:]
 
