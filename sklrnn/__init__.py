@@ -31,19 +31,19 @@ __all__ = [
 # Importing torch takes seconds, and looking at a package should not: each name is
 # imported from its module when it is first asked for (PEP 562).
 _MODULE_OF_NAME = {
-    "HopfieldMemory": "sklrnn.hopfield",
-    "RNNClassifier": "sklrnn.classifier",
-    "RNNForecaster": "sklrnn.forecaster",
-    "RNNGenerator": "sklrnn.generator",
-    "RNNImputer": "sklrnn.imputer",
-    "RNNLabeler": "sklrnn.labeler",
-    "RNNRegressor": "sklrnn.regressor",
-    "RNNSeq2Seq": "sklrnn.seq2seq",
+    "HopfieldMemory": "sklrnn.memories.hopfield",
+    "RNNClassifier": "sklrnn.recognition.classifier",
+    "RNNForecaster": "sklrnn.forecasting.forecaster",
+    "RNNGenerator": "sklrnn.symbols.generator",
+    "RNNImputer": "sklrnn.imputation.imputer",
+    "RNNLabeler": "sklrnn.recognition.labeler",
+    "RNNRegressor": "sklrnn.recognition.regressor",
+    "RNNSeq2Seq": "sklrnn.symbols.seq2seq",
     "plugins": "sklrnn.registry",
     "register_cell": "sklrnn.registry",
     "register_fusion": "sklrnn.registry",
     "config_context": "sklrnn.config",
-    "forecast_panel": "sklrnn.distributed",
+    "forecast_panel": "sklrnn.forecasting.distributed",
     "get_config": "sklrnn.config",
     "set_config": "sklrnn.config",
 }
@@ -53,17 +53,17 @@ _SUBMODULES = {"datasets", "inspection", "plotting", "testing"}
 # saw a __getattr__.
 if TYPE_CHECKING:
     from sklrnn import datasets, inspection, plotting, testing
-    from sklrnn.classifier import RNNClassifier
     from sklrnn.config import config_context, get_config, set_config
-    from sklrnn.distributed import forecast_panel
-    from sklrnn.forecaster import RNNForecaster
-    from sklrnn.generator import RNNGenerator
-    from sklrnn.hopfield import HopfieldMemory
-    from sklrnn.imputer import RNNImputer
-    from sklrnn.labeler import RNNLabeler
+    from sklrnn.forecasting.distributed import forecast_panel
+    from sklrnn.forecasting.forecaster import RNNForecaster
+    from sklrnn.imputation.imputer import RNNImputer
+    from sklrnn.memories.hopfield import HopfieldMemory
+    from sklrnn.recognition.classifier import RNNClassifier
+    from sklrnn.recognition.labeler import RNNLabeler
+    from sklrnn.recognition.regressor import RNNRegressor
     from sklrnn.registry import plugins, register_cell, register_fusion
-    from sklrnn.regressor import RNNRegressor
-    from sklrnn.seq2seq import RNNSeq2Seq
+    from sklrnn.symbols.generator import RNNGenerator
+    from sklrnn.symbols.seq2seq import RNNSeq2Seq
 else:
 
     def __getattr__(name):

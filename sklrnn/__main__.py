@@ -2,7 +2,7 @@
 
 import sys
 
-from sklrnn.cli import main
+from sklrnn.commands.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,7 +10,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from sklrnn.batches import WindowDataset
 from sklrnn.data.tables import GridSeries
 from sklrnn.data.windows import last_window, split_windows
 from sklrnn.network.cells.base import Cell, State
@@ -20,6 +19,7 @@ from sklrnn.network.directions import Branch, Coupled
 from sklrnn.network.forecast import ForecastNetwork
 from sklrnn.network.layers import RecurrentLayers
 from sklrnn.network.losses import MaskedMSE
+from sklrnn.training.batches import WindowDataset
 
 
 def fusion_gates(estimator: Any, X: Any = None, *, layer: int = -1) -> pd.DataFrame:

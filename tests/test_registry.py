@@ -8,7 +8,7 @@ import pytest
 
 import sklrnn
 from sklrnn import registry
-from sklrnn.cli import main
+from sklrnn.commands.main import main
 from sklrnn.network.cells.gru import GRU
 from sklrnn.network.fusions import Concat
 

@@ -13,7 +13,6 @@ import time
 
 import torch
 
-from sklrnn.memory import reused_memory
 from sklrnn.network.cells.elman import Elman
 from sklrnn.network.cells.gru import GRU
 from sklrnn.network.cells.grud import GRUD
@@ -22,6 +21,7 @@ from sklrnn.network.cells.lstm import LSTM
 from sklrnn.network.cells.mingru import MinGRU
 from sklrnn.network.cells.minlstm import MinLSTM
 from sklrnn.network.kernels import KERNELS
+from sklrnn.training.memory import reused_memory
 
 SHAPES = {  # batch, steps, input_size, hidden_size
     "S1": (32, 96, 7, 64),

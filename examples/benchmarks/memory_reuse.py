@@ -89,7 +89,7 @@ def new_step(hidden_size, cell, batch_size, n_steps, n_features):
 
 def measured(train, n_calls):
     """Return what a number of calls cost, with the present settings."""
-    from sklrnn.memory import reused_memory
+    from sklrnn.training.memory import reused_memory
 
     before = resident("VmRSS")
     with open("/proc/self/clear_refs", "w") as file:

@@ -14,7 +14,7 @@ def run(args: argparse.Namespace) -> int:
     Parameters
     ----------
     args : Namespace
-        The arguments that `sklrnn.arguments.make_parser` describes.
+        The arguments that `sklrnn.commands.arguments.make_parser` describes.
 
     Returns
     -------

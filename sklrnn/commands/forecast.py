@@ -6,7 +6,7 @@ import argparse
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from sklrnn.arguments import network_parameters
+from sklrnn.commands.arguments import network_parameters
 from sklrnn.commands.files import (
     check_names,
     check_outputs,
@@ -15,7 +15,7 @@ from sklrnn.commands.files import (
     save_picture,
 )
 
-# What takes seconds to import is imported where it is used: see `sklrnn.cli`.
+# What takes seconds to import is imported where it is used: see `sklrnn.commands.main`.
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     Parameters
     ----------
     args : Namespace
-        The arguments that `sklrnn.arguments.make_parser` describes.
+        The arguments that `sklrnn.commands.arguments.make_parser` describes.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         )
 
     from sklrnn.experiments.report import tabulate_forecast
-    from sklrnn.training import DivergenceError
+    from sklrnn.training.net import DivergenceError
 
     try:
         found = _backtest(args, data) if n_folds else None
@@ -111,7 +111,7 @@ def _continue(
 
 def _forecaster(args: argparse.Namespace, stage: str) -> Any:
     from sklrnn import RNNForecaster
-    from sklrnn.progress import ProgressBar
+    from sklrnn.training.progress import ProgressBar
 
     return RNNForecaster(
         **network_parameters(args),

@@ -6,7 +6,7 @@ import argparse
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from sklrnn.arguments import network_parameters
+from sklrnn.commands.arguments import network_parameters
 from sklrnn.commands.files import (
     check_names,
     check_outputs,
@@ -16,7 +16,7 @@ from sklrnn.commands.files import (
     save_picture,
 )
 
-# What takes seconds to import is imported where it is used: see `sklrnn.cli`.
+# What takes seconds to import is imported where it is used: see `sklrnn.commands.main`.
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     Parameters
     ----------
     args : Namespace
-        The arguments that `sklrnn.arguments.make_parser` describes.
+        The arguments that `sklrnn.commands.arguments.make_parser` describes.
 
     Returns
     -------
@@ -100,8 +100,8 @@ def _listed(names: pd.Index) -> str:
 def _impute(args: argparse.Namespace, observed: pd.DataFrame) -> SimpleNamespace:
     """Fit to the table and fill it; how sure that is only if it is asked for."""
     from sklrnn import RNNImputer
-    from sklrnn.progress import ProgressBar
-    from sklrnn.training import DivergenceError
+    from sklrnn.training.net import DivergenceError
+    from sklrnn.training.progress import ProgressBar
 
     imputer = RNNImputer(**network_parameters(args), callbacks=[ProgressBar("impute")])
     try:

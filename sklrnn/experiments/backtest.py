@@ -18,7 +18,7 @@ from sktime.performance_metrics.forecasting import (
 from sktime.split import ExpandingWindowSplitter
 
 from sklrnn.data.timegrid import infer_step, positions
-from sklrnn.parameters import check_integer
+from sklrnn.interfaces.parameters import check_integer
 
 LAST_VALUE = "last value"
 SEASONAL_NAIVE = "seasonal naive"

@@ -28,7 +28,7 @@ from sklrnn.experiments.protocol import Protocol, load, split
 from sklrnn.experiments.statistics import tabulate
 from sklrnn.experiments.storage import Folder
 from sklrnn.experiments.trials import Settings, pace, refusal, run_naive, run_trial
-from sklrnn.parameters import check_integer
+from sklrnn.interfaces.parameters import check_integer
 
 _QUICK_ROWS = 1500
 

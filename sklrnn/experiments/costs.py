@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from sklrnn.network.directions import Branch, Coupled
-from sklrnn.threads import suitable_threads
+from sklrnn.training.threads import suitable_threads
 
 _GATES = {"Elman": 1, "GRU": 3, "LSTM": 4}
 _REPEATS = 30
@@ -192,7 +192,7 @@ def peak_memory() -> Iterator[dict[str, float | None]]:
 
 
 def _forget_peak() -> bool:
-    from sklrnn.memory import trim
+    from sklrnn.training.memory import trim
 
     trim()
     try:

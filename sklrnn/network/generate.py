@@ -173,7 +173,7 @@ class SymbolNetwork(nn.Module):
         scored: tuple[Tensor, Tensor],
         progress: float,
     ) -> tuple[Tensor, Tensor]:
-        """Score a batch of `sklrnn.pieces.Pieces`.
+        """Score a batch of `sklrnn.symbols.pieces.Pieces`.
 
         Parameters
         ----------

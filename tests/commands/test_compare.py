@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.cli import main
+from sklrnn.commands.main import main
 
 QUICK = ("--max-epochs", "1", "--hidden-size", "4", "--window-length", "8")
 QUICK += ("--seeds", "1", "--task", "prediction", "--stride", "2")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.cli import main
+from sklrnn.commands.main import main
 
 QUICK = ("--max-epochs", "1", "--hidden-size", "4", "--window-length", "12")
 
@@ -163,8 +163,8 @@ def test_network_options_reach_the_forecaster(csv, monkeypatch):
 
 def test_defaults_and_choices_are_those_of_the_forecaster():
     from sklrnn import RNNForecaster
-    from sklrnn.arguments import make_parser
-    from sklrnn.forecast_params import NORMALIZATIONS, STRATEGIES
+    from sklrnn.commands.arguments import make_parser
+    from sklrnn.forecasting.parameters import NORMALIZATIONS, STRATEGIES
 
     args = ["forecast", "t.csv", "--target", "a", "--horizon", "1"]
     defaults = vars(make_parser().parse_args(args))
@@ -337,7 +337,7 @@ def test_without_matplotlib(fails, csv, monkeypatch):
 
 def test_divergence_is_one_line(fails, csv, monkeypatch):
     import sklrnn
-    from sklrnn.training import DivergenceError
+    from sklrnn.training.net import DivergenceError
 
     class Diverging:
         def __init__(self, **params):
@@ -389,7 +389,11 @@ def test_progress_on_a_terminal(csv, monkeypatch, capsys):
         assert f"{stage}: learning all rows" in stderr
 
 
-PROGRAM = (sys.executable, "-c", "import sklrnn.cli as c, sys; sys.exit(c.main())")
+PROGRAM = (
+    sys.executable,
+    "-c",
+    "import sklrnn.commands.main as c, sys; sys.exit(c.main())",
+)
 
 
 def test_as_a_process(csv, tmp_path):

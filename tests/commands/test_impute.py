@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import sklrnn
-from sklrnn.cli import main
+from sklrnn.commands.main import main
 
 QUICK = ("--max-epochs", "1", "--hidden-size", "4", "--window-length", "12")
 
@@ -276,7 +276,7 @@ def test_network_options_reach_the_imputer(csv, monkeypatch):
 
 
 def test_defaults_are_those_of_the_imputer():
-    from sklrnn.arguments import make_parser
+    from sklrnn.commands.arguments import make_parser
 
     defaults = vars(make_parser().parse_args(["impute", "t.csv"]))
     signature = inspect.signature(sklrnn.RNNImputer.__init__).parameters
@@ -367,7 +367,7 @@ def test_without_matplotlib(fails, csv, untrained, monkeypatch):
 
 
 def test_divergence_is_one_line(fails, csv, monkeypatch):
-    from sklrnn.training import DivergenceError
+    from sklrnn.training.net import DivergenceError
 
     class Diverging:
         def __init__(self, **params):
@@ -412,7 +412,11 @@ def test_progress_on_a_terminal(csv, monkeypatch, capsys):
     assert re.search("impute: (choosing|learning)", capsys.readouterr().err)
 
 
-PROGRAM = (sys.executable, "-c", "import sklrnn.cli as c, sys; sys.exit(c.main())")
+PROGRAM = (
+    sys.executable,
+    "-c",
+    "import sklrnn.commands.main as c, sys; sys.exit(c.main())",
+)
 
 
 def test_as_a_process(csv, tmp_path):

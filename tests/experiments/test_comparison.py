@@ -150,7 +150,7 @@ def test_what_is_finished_is_not_trained_again(table, tmp_path, monkeypatch, no_
 def test_killed_and_started_again_it_finds_the_same(table, tmp_path):
     table.to_csv(tmp_path / "t.csv")
     words = [sys.executable, "-c"]
-    words.append("import sys; from sklrnn.cli import main; sys.exit(main())")
+    words.append("import sys; from sklrnn.commands.main import main; sys.exit(main())")
     words += ["compare", "t.csv", "--task", "prediction", "--out", "report"]
     words += ["--grid", "cell=elman,gru", "--seeds", "3", "--hidden-size", "4"]
     words += ["--window-length", "8", "--stride", "2", "--max-epochs", "1"]

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from sklrnn.network.generate import Stepper, SymbolNetwork
-from sklrnn.pieces import Pieces
+from sklrnn.symbols.pieces import Pieces
 
 CELLS = ["elman", "jordan", "lstm", "gru", "grud", "mingru", "minlstm", "mlp"]
 N_SYMBOLS = 5

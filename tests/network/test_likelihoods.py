@@ -64,7 +64,7 @@ def test_the_pinball_loss_is_least_at_the_quantiles():
 
 @pytest.mark.parametrize("kind", LIKELIHOODS)
 def test_samples_have_the_mean_and_the_quantiles(kind):
-    from sklrnn.distributions import Distribution
+    from sklrnn.forecasting.distributions import Distribution
 
     likelihood = LIKELIHOODS[kind]()
     params = likelihood.place(0.5 * raw(kind)[:1, :1], None)

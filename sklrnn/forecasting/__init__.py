@@ -1,0 +1,1 @@
+"""Forecasting: the estimator that continues series, and all that it alone needs."""

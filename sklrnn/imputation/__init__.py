@@ -1,0 +1,1 @@
+"""Imputation: the estimator that fills gaps, and all that it alone needs."""

@@ -1,0 +1,1 @@
+"""What scikit-learn and sktime ask of an estimator, whatever it learns."""

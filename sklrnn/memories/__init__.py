@@ -1,0 +1,1 @@
+"""Memories: patterns stored and recalled from corrupted cues."""

@@ -1,0 +1,1 @@
+"""Recognition: a label or a value for a sequence, or for every step of one."""

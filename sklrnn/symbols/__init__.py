@@ -1,0 +1,1 @@
+"""Symbols: texts and token sequences, continued (generator) or translated (seq2seq)."""
