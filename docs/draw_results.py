@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from sklrnn.experiments.pictures import draw_errors
 from sklrnn.experiments.statistics import NAIVE, summarise
-from sklrnn.plotting.comparison import draw_errors
 
 DOCS = Path(__file__).parent
 N_SHOWN = 20

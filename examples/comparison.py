@@ -56,7 +56,7 @@ for row in compare_teacher(results).itertuples():
     print(f"{row.task}, {row.architecture}: {errors}: {row.verdict}")
 
 if options.plot:
-    from sklrnn.plotting.comparison import draw_errors
+    from sklrnn.experiments.pictures import draw_errors
 
     task, view = "reconstruction", "online"
     part = summary[(summary["task"] == task) & (summary["view"] == view)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -26,14 +26,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from sklrnn.experiments.backtest import Backtest
+
+class Backtested(Protocol):
+    """What is drawn of a backtest, such as `sklrnn.experiments.Backtest`."""
+
+    @property
+    def forecasts(self) -> pd.DataFrame:
+        """Rows by time, with the columns "fold" and the name of the model."""
+
+    @property
+    def model(self) -> str:
+        """Name of the column of forecasts."""
 
 
 def plot_forecast(
     history: pd.Series,
     forecast: pd.Series,
     intervals: pd.DataFrame | None = None,
-    backtest: Backtest | None = None,
+    backtest: Backtested | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw what was observed, the forecast that continues it, and its intervals.
@@ -48,7 +58,7 @@ def plot_forecast(
     intervals : DataFrame of shape (horizon, 2 * n_coverages), optional
         What `predict_interval` returned for the same steps; wider intervals are drawn
         lighter.
-    backtest : Backtest, optional
+    backtest : sklrnn.experiments.Backtest, optional
         Its forecasts that fall into `history` are drawn over the observed values.
     ax : matplotlib Axes, optional
         Where to draw. None makes a new figure.
@@ -187,7 +197,7 @@ def _draw(
     history: pd.Series,
     forecast: pd.Series,
     intervals: pd.DataFrame | None = None,
-    backtest: Backtest | None = None,
+    backtest: Backtested | None = None,
 ) -> None:
     times = axis_values(history.index.append(forecast.index))
     past, future = times[: len(history)], times[len(history) :]
@@ -216,7 +226,7 @@ def _draw(
 
 
 def _draw_backtest(
-    ax: Axes, backtest: Backtest, shown: pd.Index, past: np.ndarray
+    ax: Axes, backtest: Backtested, shown: pd.Index, past: np.ndarray
 ) -> None:
     table = backtest.forecasts
     label: str | None = "backtest forecasts"

@@ -124,7 +124,7 @@ def test_what_is_finished_is_not_trained_again(table, tmp_path, monkeypatch, no_
         return real(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr("sklrnn.experiments.comparison.run_trial", stop_at_third)
+        patch.setattr("sklrnn.experiments.runner.run_trial", stop_at_third)
         with pytest.raises(SystemExit):
             compare(table, "prediction", grid, 2, out=tmp_path, **SMALL)
     assert len(list((tmp_path / "cells").iterdir())) == 2
@@ -135,7 +135,7 @@ def test_what_is_finished_is_not_trained_again(table, tmp_path, monkeypatch, no_
         calls.append(args[3])
         return real(*args)
 
-    monkeypatch.setattr("sklrnn.experiments.comparison.run_trial", count)
+    monkeypatch.setattr("sklrnn.experiments.runner.run_trial", count)
     same(compare(table, "prediction", grid, 2, out=tmp_path, **SMALL), whole)
     assert len(calls) == 2
     # More seeds and cells join what is there.

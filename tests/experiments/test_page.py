@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.experiments import page
+from sklrnn.experiments import sections
+from sklrnn.experiments.findings import Findings
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 DRIVERS = ("chromedriver", "chromium-driver")
@@ -254,7 +255,7 @@ def test_simple_answers_may_be_tied_with_the_best(naive, told):
             "choice": [True, False],
         }
     )
-    text = page._verdict(part, ("prediction", "online"))
+    text = sections._verdict(part, ("prediction", "online"))
     assert f"last value, has {naive:.3f}" in text
     assert ("not told apart either" in text) != told
 
@@ -270,9 +271,9 @@ def test_one_seed_says_little(found):
             "seeds": [0],
         }
     )
-    findings = page.Findings.of(alone)
-    assert "There was one seed" in page._found(alone, findings)
-    assert "With one seed nothing can be told apart" in page._effects(findings)
+    findings = Findings.of(alone)
+    assert "There was one seed" in sections._found(alone, findings)
+    assert "With one seed nothing can be told apart" in sections._effects(findings)
     assert set(findings.teachers["verdict"]) == {"no difference told"}
     assert set(findings.effects["verdict"]) == {"not told apart"}
 
@@ -285,6 +286,6 @@ def test_names_cannot_break_the_page(found):
     names = [record["architecture"] for record in records]
     results = found.results.assign(architecture=names)
     odd = type(found)(**{**vars(found), "records": records, "results": results})
-    findings = page.Findings.of(odd)
-    html = page._found(odd, findings) + page._results(findings) + page._ranks(findings)
+    findings = Findings.of(odd)
+    html = sections._found(odd, findings) + sections._results(findings) + sections._ranks(findings)
     assert "<b>" not in html and "&lt;b&gt;&amp;" in html
