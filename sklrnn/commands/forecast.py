@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         )
 
     from sklrnn.experiments.report import tabulate_forecast
-    from sklrnn.training.net import DivergenceError
+    from sklrnn.training import DivergenceError
 
     try:
         found = _backtest(args, data) if n_folds else None

@@ -100,7 +100,7 @@ def _listed(names: pd.Index) -> str:
 def _impute(args: argparse.Namespace, observed: pd.DataFrame) -> SimpleNamespace:
     """Fit to the table and fill it; how sure that is only if it is asked for."""
     from sklrnn import RNNImputer
-    from sklrnn.training.net import DivergenceError
+    from sklrnn.training import DivergenceError
     from sklrnn.training.progress import ProgressBar
 
     imputer = RNNImputer(**network_parameters(args), callbacks=[ProgressBar("impute")])

@@ -23,8 +23,8 @@ from sklrnn.experiments.protocol import (
     score,
     segment_scores,
 )
-from sklrnn.imputation.learning import estimate_windows
-from sklrnn.training.net import DivergenceError
+from sklrnn.imputation.filling import estimate_windows
+from sklrnn.training import DivergenceError
 
 _GATE_WINDOWS = 16
 _PROBE_BATCHES = 6
@@ -132,7 +132,7 @@ def _epochs(estimator: Any, architecture: Architecture, protocol: Protocol) -> f
     """Return about how many times the windows are gone through at most."""
     if estimator.max_epochs is not None:
         return float(estimator.max_epochs)
-    from sklrnn.training.phases import default_batch_size, default_epochs
+    from sklrnn.training.stopping import default_batch_size, default_epochs
 
     n_windows = max(protocol.n_train - protocol.window_length, 1)
     if architecture.task == "prediction":

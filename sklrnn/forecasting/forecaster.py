@@ -36,8 +36,8 @@ from sklrnn.forecasting.quantiles import quantiles, variances
 from sklrnn.forecasting.residuals import recalibrate
 from sklrnn.interfaces import conventions
 from sklrnn.interfaces.parameters import draw_seed
-from sklrnn.training.net import DivergenceError
-from sklrnn.training.phases import check_params
+from sklrnn.training import DivergenceError
+from sklrnn.training.parameters import check_params
 from sklrnn.training.processes import Processes
 
 _NOTED = (

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from sklrnn import registry
 from sklrnn.data.categories import Categories
@@ -29,19 +29,15 @@ from sklrnn.network.cells.base import takes
 from sklrnn.network.ensemble import ForecastEnsemble
 from sklrnn.network.forecast import ForecastNetwork
 from sklrnn.training.batches import WindowDataset, Windows
+from sklrnn.training.building import build_net
 from sklrnn.training.calibration import Correction, ResidualQuantiles
+from sklrnn.training.course import Taught, teach
 from sklrnn.training.memory import reused_memory
-from sklrnn.training.net import History, SequenceNet, take_over
+from sklrnn.training.net import SequenceNet
 from sklrnn.training.parted import PartedDataset
-from sklrnn.training.phases import (
-    EPOCH_WINDOWS,
-    best_epoch,
-    build_net,
-    default_batch_size,
-    default_epochs,
-    train_phases,
-)
+from sklrnn.training.phases import train_phases
 from sklrnn.training.processes import Processes
+from sklrnn.training.stopping import EPOCH_WINDOWS, choose_length
 
 _VALIDATION_WINDOWS = 2000
 
@@ -89,26 +85,17 @@ def learn(
     """
     names = targets, exogenous
     course = _Course(params, series, names, categories, steps_ahead, seed, start)
-    train_set, valid_set = course.windows(params.validation_fraction)
-    course.choose_length(len(train_set))
-    epochs = course.max_epochs if epochs is None else epochs
-    net = course.build()
-    phases = dict.fromkeys(net.module_.phases, epochs)
-    histories = course.train(net, train_set, valid_set, phases, params.patience)
-    calibration = None
-    if params.distribution == "point" or params.calibrate:
-        calibration = course.calibrate(net, train_set, valid_set)
-    if params.refit and valid_set is not None and epochs:
-        if params.patience is not None:
-            phases = {name: best_epoch(rows) for name, rows in histories.items()}
-        net = course.build()
-        again: dict[str, Any] = {}
-        if isinstance(train_set, WindowSet):
-            again["like"] = train_set.emptied()
-        train_set = valid_set = None
-        train_set, _ = course.windows(None, **again)
-        course.train(net, train_set, None, phases)
-    return course.fitted(net, histories, calibration)
+    calibrated = params.distribution == "point" or params.calibrate
+    taught = teach(
+        params,
+        course.length,
+        build=course.build,
+        hold_out=course.hold_out,
+        everything=course.everything,
+        calibrate=course.calibrate if calibrated else None,
+        epochs=epochs,
+    )
+    return course.fitted(taught)
 
 
 @reused_memory()
@@ -126,13 +113,12 @@ def learn_on(
         validation_fraction=None,
         masked=fitted.net.module_.masked,
     )
-    _train(
+    train_phases(
         fitted.net,
-        everything,
-        None,
+        (_dataset(fitted.net, everything, fitted.window_length), None),
         dict.fromkeys(fitted.net.module_.phases, epochs),
-        window_length=fitted.window_length,
         epoch_size=EPOCH_WINDOWS if params.max_epochs is None else None,
+        patience=None,
         processes=Processes.of(params),
     )
 
@@ -182,8 +168,10 @@ class _Course:
                 f"the cell {params.cell!r} reads masks of its own, and so no "
                 f"categories; drop {columns} from X, or use another cell"
             )
+        self.windows = self._cut(params.validation_fraction)
+        self.length = choose_length(params, len(self.windows[0]))
 
-    def windows(
+    def _cut(
         self, fraction: float | None, horizon: int | None = None, **options: Any
     ) -> tuple:
         """Return windows to train on and to validate on, `n_out` steps ahead."""
@@ -195,14 +183,24 @@ class _Course:
             **options,
         )
 
-    def choose_length(self, n_windows: int) -> None:
-        """Set `batch_size`, `max_epochs` and `epoch_size`."""
-        params = self.params
-        self.batch_size = params.batch_size or default_batch_size(n_windows)
-        self.max_epochs, self.epoch_size = params.max_epochs, None
-        if self.max_epochs is None:
-            length = default_epochs(n_windows, self.batch_size)
-            self.max_epochs, self.epoch_size = length
+    def hold_out(self, net: SequenceNet) -> tuple[Windows, Windows | None]:
+        """Return what to learn from, and what of the newest part of every series."""
+        train_set, valid_set = self.windows
+        training = _dataset(net, train_set, self.window_length)
+        if valid_set is None:
+            return training, None
+        thinned = valid_set.thinned(_VALIDATION_WINDOWS)
+        flat = getattr(training, "flat", None)
+        return training, _dataset(net, thinned, self.window_length, flat)
+
+    def everything(self, net: SequenceNet) -> Windows:
+        """Return windows of all rows; those that were cut before are let go."""
+        again: dict[str, Any] = {}
+        if isinstance(self.windows[0], WindowSet):
+            again["like"] = self.windows[0].emptied()
+        self.windows = None, None
+        train_set, _ = self._cut(None, **again)
+        return _dataset(net, train_set, self.window_length)
 
     def build(self) -> SequenceNet:
         """Return an untrained net, or one with the weights of what it starts from."""
@@ -221,82 +219,49 @@ class _Course:
         module: type[nn.Module] = ForecastNetwork
         if params.n_members > 1:
             module, shape["n_members"] = ForecastEnsemble, params.n_members
-        net = build_net(
+        return build_net(
             params,
             module,
             shape,
-            batch_size=self.batch_size,
-            max_epochs=self.max_epochs,
+            self.length,
             seed=self.seed,
             criterion=criterion(params.distribution, self.loss),
-        )
-        if self.start is not None:
-            take_over(net, self.start.net)
-        return net
-
-    def train(
-        self,
-        net: SequenceNet,
-        train_set: WindowSet | PartedWindows,
-        valid_set: WindowSet | PartedWindows | None,
-        phases: dict[str | None, int],
-        patience: int | str | None = None,
-    ) -> dict[str | None, History]:
-        """Train a net in place, for as many epochs as each part of it has."""
-        return _train(
-            net,
-            train_set,
-            valid_set,
-            phases,
-            window_length=self.window_length,
-            epoch_size=self.epoch_size,
-            processes=Processes.of(self.params),
-            patience=patience,
+            start=None if self.start is None else self.start.net,
         )
 
-    def calibrate(
-        self,
-        net: SequenceNet,
-        train_set: WindowSet | PartedWindows,
-        valid_set: WindowSet | PartedWindows | None,
-    ) -> ResidualQuantiles | Correction | None:
+    def calibrate(self, net: SequenceNet) -> ResidualQuantiles | Correction | None:
         """Calibrate a net for the whole horizon, whatever it forecasts at once.
 
         Targets of which the validation part has nothing, on what was learned from.
         """
-        if len(train_set) == 0 and self.start is not None:
+        windows = self.windows
+        if len(windows[0]) == 0 and self.start is not None:
             return self.start.calibration  # of a series with nothing to forecast yet
-        sets = train_set, valid_set
         if self.horizon != self.n_out:
-            sets = self.windows(self.params.validation_fraction, self.horizon)
+            windows = self._cut(self.params.validation_fraction, self.horizon)
         return calibrate(
-            net, *sets, window_length=self.window_length, horizon=self.horizon
+            net, *windows, window_length=self.window_length, horizon=self.horizon
         )
 
-    def fitted(
-        self,
-        net: SequenceNet,
-        histories: dict[str | None, History],
-        calibration: ResidualQuantiles | Correction | None,
-    ) -> FittedNetwork:
+    def fitted(self, taught: Taught) -> FittedNetwork:
         """Return a trained net with all that using it takes."""
         return FittedNetwork(
-            net=net,
-            histories=histories,
+            net=taught.net,
+            histories=taught.histories,
             window_length=self.window_length,
             horizon=self.horizon,
             segment_length=self.segment_length,
             step=self.known[0].step,
             loss=self.loss,
-            batch_size=self.batch_size,
-            max_epochs=self.max_epochs,
+            batch_size=self.length.batch_size,
+            max_epochs=self.length.max_epochs,
             targets=self.targets,
             exogenous=self.exogenous,
             past_only=self.past_only,
             categories=self.categories,
             exogenous_scaling=_exogenous_scaling(self.known[0]),
             architecture=architecture(self.params),
-            calibration=calibration,
+            calibration=taught.calibration,
         )
 
 
@@ -307,18 +272,16 @@ def _exogenous_scaling(one: GridSeries) -> tuple[np.ndarray, np.ndarray] | None:
     return one.center[columns], one.scale[columns]
 
 
-def _train(
+def _dataset(
     net: SequenceNet,
-    train_set: WindowSet | PartedWindows,
-    valid_set: WindowSet | PartedWindows | None,
-    phases: dict[str | None, int],
-    *,
+    windows: WindowSet | PartedWindows,
     window_length: int,
-    epoch_size: int | None,
-    processes: Processes | None,
-    patience: int | str | None = None,
-) -> dict[str | None, History]:
-    """Train a net in place, for as many epochs as each part of the training has."""
+    flat: Tensor | None = None,
+) -> Windows:
+    """Return windows as a net reads them, on its device.
+
+    `flat` holds the rows there already, of another dataset of the same series.
+    """
     shape = {
         "window_length": window_length,
         "horizon": net.module_.horizon,
@@ -328,21 +291,6 @@ def _train(
         "reads_ahead": len(net.module_.phases) > 1,
         "device": net.device,
     }
-    training: Windows
-    flat = validation = None
-    if isinstance(train_set, PartedWindows):
-        training = PartedDataset(train_set, **shape)
-    else:
-        training = WindowDataset(train_set, **shape)
-        flat = training.flat
-    if valid_set is not None:
-        thinned = valid_set.thinned(_VALIDATION_WINDOWS)
-        validation = WindowDataset(thinned, flat=flat, **shape)
-    return train_phases(
-        net,
-        (training, validation),
-        phases,
-        epoch_size=epoch_size,
-        patience=patience,
-        processes=processes,
-    )
+    if isinstance(windows, PartedWindows):
+        return PartedDataset(windows, **shape)
+    return WindowDataset(windows, flat=flat, **shape)

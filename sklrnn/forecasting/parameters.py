@@ -16,7 +16,7 @@ from sklrnn.network.cells.base import takes
 from sklrnn.network.decoders import DECODERS
 from sklrnn.network.likelihoods import LIKELIHOODS
 from sklrnn.network.losses import MaskedHuber, MaskedMAE, MaskedMSE
-from sklrnn.training.phases import LAYER_PARAMS, TRAINING_ONLY
+from sklrnn.training.parameters import LAYER_PARAMS, TRAINING_ONLY
 
 STRATEGIES = ("direct", "recursive")
 NORMALIZATIONS = ("standard", "window", "last", None)

@@ -13,12 +13,13 @@ from sklrnn.data.frames import tells_times
 from sklrnn.data.tables import iterate_series, row_order, standardisation
 from sklrnn.data.timegrid import count_steps, index_kind, typical_step
 from sklrnn.imputation.corruption import TimedSeries, remove
-from sklrnn.imputation.learning import estimate, go_on, learn
+from sklrnn.imputation.filling import estimate, go_on
+from sklrnn.imputation.learning import learn
 from sklrnn.interfaces.parameters import check_choice, draw_seed
 from sklrnn.interfaces.transformers import TransformerConvention
 from sklrnn.network.reconstruct import LOSSES
-from sklrnn.training.net import DivergenceError
-from sklrnn.training.phases import LAYER_PARAMS, TRAINING_ONLY, check_params
+from sklrnn.training import DivergenceError
+from sklrnn.training.parameters import LAYER_PARAMS, TRAINING_ONLY, check_params
 
 _ARCHITECTURE = tuple(n for n in LAYER_PARAMS if n not in TRAINING_ONLY)
 _SCORE_SEED = 0

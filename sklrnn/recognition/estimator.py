@@ -24,9 +24,10 @@ from sklrnn.data.sequences import (
 from sklrnn.interfaces.parameters import check_choice, draw_seed
 from sklrnn.interfaces.sklearn import SklearnSide
 from sklrnn.network.pooling import POOLINGS
-from sklrnn.recognition.learning import NORMALIZATIONS, Lesson, answer, learn
-from sklrnn.training.net import DivergenceError
-from sklrnn.training.phases import LAYER_PARAMS, TRAINING_ONLY, check_params
+from sklrnn.recognition.answers import answer
+from sklrnn.recognition.learning import NORMALIZATIONS, Lesson, learn
+from sklrnn.training import DivergenceError
+from sklrnn.training.parameters import LAYER_PARAMS, TRAINING_ONLY, check_params
 
 ARCHITECTURE = (
     *(name for name in LAYER_PARAMS if name not in TRAINING_ONLY),

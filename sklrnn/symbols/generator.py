@@ -11,14 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklrnn.data.symbols import END, Symbols, Vocabulary, read_sequences
 from sklrnn.interfaces.parameters import check_architecture, check_integer, draw_seed
-from sklrnn.symbols.generator_learning import (
-    go_on,
-    learn,
-    predict_symbols,
-    score_symbols,
-)
-from sklrnn.training.net import DivergenceError
-from sklrnn.training.phases import LAYER_PARAMS, TRAINING_ONLY, check_params
+from sklrnn.symbols.continuation import go_on, predict_symbols, score_symbols
+from sklrnn.symbols.generator_learning import learn
+from sklrnn.training import DivergenceError
+from sklrnn.training.parameters import LAYER_PARAMS, TRAINING_ONLY, check_params
 
 _ARCHITECTURE = (
     "embedding_size",

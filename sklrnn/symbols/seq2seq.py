@@ -18,15 +18,10 @@ from sklrnn.interfaces.parameters import (
     draw_seed,
 )
 from sklrnn.network.attention import ATTENTIONS
-from sklrnn.symbols.seq2seq_learning import (
-    FittedAssociation,
-    Pairs,
-    attend,
-    decode,
-    learn,
-)
-from sklrnn.training.net import DivergenceError
-from sklrnn.training.phases import LAYER_PARAMS, TRAINING_ONLY, check_params
+from sklrnn.symbols.seq2seq_learning import Pairs, learn
+from sklrnn.symbols.translation import FittedAssociation, attend, decode
+from sklrnn.training import DivergenceError
+from sklrnn.training.parameters import LAYER_PARAMS, TRAINING_ONLY, check_params
 
 _ARCHITECTURE = (
     "attention",

@@ -1,5 +1,5 @@
 """Training: what the estimators share from batches to calibrated, refitted networks."""
 
-from sklrnn.training.net import DivergenceError
+from sklrnn.training.divergence import DivergenceError
 
 __all__ = ["DivergenceError"]

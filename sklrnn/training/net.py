@@ -1,12 +1,8 @@
-"""Training: the skorch net, its schedule and early stopping, seeds."""
+"""The skorch net that trains a network. What others need of skorch comes from here."""
 
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any
 
 import torch
@@ -16,32 +12,12 @@ from skorch.history import History
 from torch import Tensor
 
 from sklrnn.network.dropout import Drawing
-from sklrnn.network.losses import MaskedMSE
-from sklrnn.training.batches import Batches, Windows, evaluation_batch
+from sklrnn.training.batches import Batches, evaluation_batch
+from sklrnn.training.divergence import DivergenceError
 from sklrnn.training.processes import Processes
+from sklrnn.training.schedule import LearningRate
 
-OPTIMIZERS = {
-    "adamw": torch.optim.AdamW,
-    "adam": torch.optim.Adam,
-    "sgd": torch.optim.SGD,
-    "rmsprop": torch.optim.RMSprop,
-}
-SCHEDULES = ("cosine", "plateau", None)
-_SPARED_FROM_DECAY = ("*bias*", "*norm*", "*gain*", "*input_decay*", "*initial*")
-_LOWEST_LR = 0.01
-"""Where the schedules end, as a share of the peak learning rate."""
-
-
-class DivergenceError(ArithmeticError):
-    """Training diverged: the loss is no longer a finite number.
-
-    Attributes
-    ----------
-    net : SequenceNet or None
-        The net, at its best weights so far.
-    """
-
-    net: SequenceNet | None = None
+__all__ = ["Callback", "EarlyStopping", "History", "NeuralNet", "SequenceNet"]
 
 
 class _StopTraining(Exception):
@@ -123,7 +99,7 @@ class SequenceNet(NeuralNet):
         epochs = self.max_epochs if epochs is None else epochs
         device = torch.device(self.device)
         self._batch_order = torch.Generator().manual_seed(self.seed)
-        self._learning_rate = _LearningRate(
+        self._learning_rate = LearningRate(
             self.lr,
             n_steps=epochs * len(self.get_iterator(X[0], training=True)),
             warmup=self.warmup,
@@ -259,184 +235,3 @@ def _count_scored(batch: Any) -> Tensor:
         if mask is None
         else (mask.sum())
     )
-
-
-class _LearningRate:
-    """The learning rate of every step: linear warm-up, then a schedule."""
-
-    def __init__(
-        self, peak: float, *, n_steps: int, warmup: float, schedule: str | None
-    ) -> None:
-        self.peak = peak
-        self.n_steps = max(n_steps, 1)
-        self.n_warmup = int(warmup * self.n_steps)
-        self.schedule = schedule
-        self.step = 0
-        self.factor = 1.0
-        self.best = math.inf
-        self.misses = 0
-
-    @property
-    def progress(self) -> float:
-        """Share of the steps that are done."""
-        return min(self.step / self.n_steps, 1.0)
-
-    def apply(self, optimizer: torch.optim.Optimizer) -> None:
-        self.step += 1
-        lr = self.peak * self._share()
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-
-    def _share(self) -> float:
-        if self.step <= self.n_warmup:
-            return self.step / (self.n_warmup + 1)
-        if self.schedule != "cosine":
-            return self.factor
-        done = (self.step - self.n_warmup) / (self.n_steps - self.n_warmup)
-        return _LOWEST_LR + (1 - _LOWEST_LR) * 0.5 * (1 + math.cos(math.pi * done))
-
-    def observe(self, loss: float) -> None:
-        """Halve the rate of schedule "plateau" after 5 epochs without a better loss."""
-        if loss < self.best:
-            self.best, self.misses = loss, 0
-            return
-        self.misses += 1
-        if self.schedule == "plateau" and self.misses % 5 == 0:
-            self.factor = max(self.factor * 0.5, _LOWEST_LR)
-
-
-class KeepBest(EarlyStopping):
-    """Early stopping that gives the best weights back, however training ends."""
-
-    best_model_weights_: dict[str, Tensor] | None
-
-    def __init__(self, patience: int, monitor: str) -> None:
-        super().__init__(
-            monitor=monitor, patience=patience, threshold=0.0, load_best=True
-        )
-
-    def restore(self, net: NeuralNet) -> None:
-        """Load the best weights seen so far, if any."""
-        if self.best_model_weights_ is not None:
-            net.module_.load_state_dict(self.best_model_weights_)
-            self.best_model_weights_ = None
-
-    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Load the best weights and let go of the copy."""
-        self.restore(net)
-
-
-def new_net(
-    module: type[torch.nn.Module],
-    module_params: dict[str, Any],
-    *,
-    optimizer: str | type[torch.optim.Optimizer],
-    weight_decay: float,
-    callbacks: Any,
-    seed: int,
-    device: str,
-    criterion: type[torch.nn.Module] = MaskedMSE,
-    **net_params: Any,
-) -> SequenceNet:
-    """Make and initialise a net; the weights depend on `seed` alone.
-
-    Weight decay spares biases, gains of normalisation and learned initial states.
-    """
-    optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
-    extra: dict[str, Any] = {"optimizer__weight_decay": weight_decay}
-    if optimizer in ("adamw", "adam"):
-        extra["optimizer__fused"] = True
-    net = SequenceNet(
-        module,
-        criterion=criterion,
-        optimizer=optimizer_class,
-        optimizer__param_groups=[
-            (pattern, {"weight_decay": 0.0}) for pattern in _SPARED_FROM_DECAY
-        ],
-        train_split=None,
-        callbacks=list(callbacks or []),
-        device=device,
-        seed=seed,
-        **{f"module__{name}": value for name, value in module_params.items()},
-        **extra,
-        **net_params,
-    )
-    with _seeded(seed):
-        net.initialize()
-    return net
-
-
-def begin_phase(net: SequenceNet, phase: str | None) -> None:
-    """Begin a part of a training, with a fresh optimiser and an empty history."""
-    net.module_.begin(phase)
-    net.initialize_optimizer()
-    net.history_ = History()  # skorch would empty the one that was handed out
-
-
-def train(
-    net: SequenceNet,
-    datasets: tuple[Windows, Windows | None],
-    *,
-    epochs: int,
-    epoch_size: int | None,
-    patience: int | None,
-    processes: Processes | None = None,
-) -> None:
-    """Train a net in place and leave it with its best weights.
-
-    With validation data the best epoch is the one of the lowest validation loss, else
-    of the lowest training loss; without patience, the last one. Processes that train
-    together each call this with the same data, and end with the same weights.
-
-    Raises
-    ------
-    DivergenceError
-        If the loss is no longer finite; the net then holds its best weights so far.
-    ValueError
-        If processes were not given the same data.
-    """
-    if epochs == 0:
-        return
-    if processes is not None:
-        processes.check_same("windows", len(datasets[0]))
-    net.epoch_size = epoch_size
-    net.processes = processes
-    keep_best = None
-    if patience is not None:
-        monitor = "train_loss" if datasets[1] is None else "valid_loss"
-        keep_best = KeepBest(patience, monitor)
-        net.callbacks_.append(("keep_best", keep_best))
-    try:
-        net.partial_fit(datasets, epochs=epochs)
-    except (DivergenceError, KeyboardInterrupt):
-        if keep_best is not None:
-            keep_best.restore(net)
-        raise
-    finally:
-        net.processes = None
-        if keep_best is not None:
-            net.callbacks_.remove(("keep_best", keep_best))
-
-
-_init_lock = threading.Lock()
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed the generator that initialisation draws from, the CPU's, and put it back."""
-    with _init_lock, torch.random.fork_rng(devices=[]):
-        # Not torch.manual_seed, which would seed the generators of GPUs as well.
-        torch.default_generator.manual_seed(seed)
-        yield
-
-
-def take_over(net: SequenceNet, start: SequenceNet) -> None:
-    """Give a net the weights of another and, of the same optimiser, its moments."""
-    net.module_.load_state_dict(start.module_.state_dict())
-    if type(net.optimizer_) is not type(start.optimizer_):
-        return
-    own = [dict(group, params=None) for group in net.optimizer_.param_groups]
-    net.optimizer_.load_state_dict(deepcopy(start.optimizer_.state_dict()))
-    # The learning rate and the weight decay are those asked for now.
-    for group, settings in zip(net.optimizer_.param_groups, own, strict=True):
-        group.update({k: v for k, v in settings.items() if k != "params"})

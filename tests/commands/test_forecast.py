@@ -337,7 +337,7 @@ def test_without_matplotlib(fails, csv, monkeypatch):
 
 def test_divergence_is_one_line(fails, csv, monkeypatch):
     import sklrnn
-    from sklrnn.training.net import DivergenceError
+    from sklrnn.training import DivergenceError
 
     class Diverging:
         def __init__(self, **params):

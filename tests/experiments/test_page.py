@@ -287,5 +287,9 @@ def test_names_cannot_break_the_page(found):
     results = found.results.assign(architecture=names)
     odd = type(found)(**{**vars(found), "records": records, "results": results})
     findings = Findings.of(odd)
-    html = sections._found(odd, findings) + sections._results(findings) + sections._ranks(findings)
+    html = (
+        sections._found(odd, findings)
+        + sections._results(findings)
+        + sections._ranks(findings)
+    )
     assert "<b>" not in html and "&lt;b&gt;&amp;" in html

@@ -19,7 +19,7 @@ from sklrnn.experiments.trials import (
     run_trial,
     score_trial,
 )
-from sklrnn.training.net import DivergenceError
+from sklrnn.training import DivergenceError
 
 SETTINGS = Settings(hidden_size=4, max_epochs=2, batch_size=64)
 SHAPE = {"window_length": 8, "n_after": 4, "stride": 2}

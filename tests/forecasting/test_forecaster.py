@@ -16,8 +16,8 @@ from sktime.utils._testing.hierarchical import _make_hierarchical
 from sklrnn import RNNForecaster
 from sklrnn.data.windows import split_windows
 from sklrnn.network.cells.gru import GRU
+from sklrnn.training import DivergenceError
 from sklrnn.training.batches import WindowDataset
-from sklrnn.training.net import DivergenceError
 
 QUICK = {"max_epochs": 3, "hidden_size": 8, "random_state": 0}
 AIRLINE = load_airline()

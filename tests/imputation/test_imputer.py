@@ -11,7 +11,7 @@ from skorch.callbacks import Callback
 from sktime.utils._testing.hierarchical import _make_hierarchical
 
 from sklrnn import RNNImputer
-from sklrnn.training.net import DivergenceError
+from sklrnn.training import DivergenceError
 
 DIRECTIONS = ("coupled", "forward", "decoupled")
 

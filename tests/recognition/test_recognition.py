@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklrnn import RNNClassifier, RNNLabeler, RNNRegressor
-from sklrnn.training.net import DivergenceError
+from sklrnn.training import DivergenceError
 
 QUICK = {"hidden_size": 8, "lr": 0.02, "random_state": 0}
 

@@ -18,8 +18,8 @@ from sklrnn import RNNGenerator
 from sklrnn.data.symbols import END
 from sklrnn.network.generate import Stepper, SymbolNetwork
 from sklrnn.registry import plugins
-from sklrnn.symbols.generator_learning import _draw
-from sklrnn.training.net import DivergenceError
+from sklrnn.symbols.continuation import _draw
+from sklrnn.training import DivergenceError
 
 CELLS = [p.name for p in plugins() if p.kind == "cell" and p.distribution == "sklrnn"]
 TEXT = "the cat sat on the mat. " * 12
@@ -248,7 +248,7 @@ def test_nothing_to_write(text_model, token_model):
 
 def test_a_long_prefix_is_read_in_parts(text_model, monkeypatch):
     whole = text_model.generate(TEXT, 20, temperature=0)
-    monkeypatch.setattr("sklrnn.symbols.generator_learning._PREFIX_STEPS", 7)
+    monkeypatch.setattr("sklrnn.symbols.continuation._PREFIX_STEPS", 7)
     assert text_model.generate(TEXT, 20, temperature=0) == whole
 
 
@@ -300,7 +300,7 @@ def test_sequences_are_scored_each_alone(word_model):
 
 def test_pieces_make_no_difference_to_scores(text_model, monkeypatch):
     whole = text_model.surprisal(TEXT)
-    monkeypatch.setattr("sklrnn.symbols.generator_learning._SCORED_STEPS", 7)
+    monkeypatch.setattr("sklrnn.symbols.continuation._SCORED_STEPS", 7)
     np.testing.assert_allclose(text_model.surprisal(TEXT), whole, rtol=1e-4, atol=1e-6)
 
 

@@ -15,7 +15,7 @@ from skorch.callbacks import Callback
 
 from sklrnn import RNNSeq2Seq
 from sklrnn.registry import plugins
-from sklrnn.training.net import DivergenceError
+from sklrnn.training import DivergenceError
 
 CELLS = [row.name for row in plugins() if row.kind == "cell"]
 X = ["".join(word) for n in (1, 2, 3, 4) for word in product("abc", repeat=n)]

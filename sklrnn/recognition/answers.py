@@ -1,0 +1,119 @@
+"""The answers of a trained network to sequences; how these are scaled."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from sklrnn.data.sequences import Sequences, rows_of
+from sklrnn.data.tables import standardisation
+from sklrnn.training.batches import SequenceDataset, evaluation_batch
+from sklrnn.training.net import SequenceNet
+from sklrnn.training.threads import suitable_threads
+
+_ROWS = 16
+
+
+class Scaling(NamedTuple):
+    """How the channels of sequences are scaled.
+
+    Attributes
+    ----------
+    kind : {"standard", "sequence"} or None
+    center, scale : ndarray of shape (n_channels,)
+    masked : bool
+        Whether the network is told what was observed.
+    """
+
+    kind: str | None
+    center: np.ndarray
+    scale: np.ndarray
+    masked: bool
+
+    @classmethod
+    def of(cls, sequences: Sequences, kind: str | None) -> Scaling:
+        """Learn the scaling from sequences."""
+        center, scale = standardisation([sequences.values], kind == "standard")
+        return cls(kind, center, scale, bool(np.isnan(sequences.values).any()))
+
+    def rows(self, sequences: Sequences) -> np.ndarray:
+        """Return what the network reads, (n_rows, n_read), float32."""
+        values = (sequences.values - self.center) / self.scale
+        if self.kind == "sequence":
+            values = _standardise_each(sequences._replace(values=values))
+        values = values.astype(np.float32)
+        return rows_of(sequences._replace(values=values), self.masked)
+
+
+class FittedRecognizer(NamedTuple):
+    """A trained network with all that using it takes.
+
+    Attributes
+    ----------
+    net : SequenceNet
+    histories : dict of skorch.history.History
+        Of each part of the training with the validation part kept.
+    scaling : Scaling
+    batch_size, max_epochs : int
+    """
+
+    net: SequenceNet
+    histories: dict[str | None, Any]
+    scaling: Scaling
+    batch_size: int
+    max_epochs: int
+
+
+def answer(fitted: FittedRecognizer, sequences: Sequences) -> np.ndarray:
+    """Run a network over sequences.
+
+    Returns
+    -------
+    ndarray of shape (n_sequences, n_outputs) or, without pooling, (n_rows, n_outputs)
+        Logits or values, in the order of the sequences.
+    """
+    module: Any = fitted.net.module_.eval()
+    device = fitted.net.device
+    data = SequenceDataset(
+        fitted.scaling.rows(sequences), sequences.lengths, device=device
+    )
+    size = evaluation_batch(data.window_length)
+    # Sequences of similar lengths together: less padding.
+    order = torch.from_numpy(np.argsort(sequences.lengths, kind="stable")).to(device)
+    per_step = module.pool is None
+    found = []
+    with torch.no_grad(), suitable_threads(module.hidden_size):
+        for index in order.split(size):
+            inputs, _ = data.gather(_filled(index))
+            outputs = module(**inputs)[: len(index)]
+            if per_step:
+                steps = torch.arange(outputs.shape[1], device=device)
+                outputs = outputs[steps < data.lengths[index, None]]
+            found.append(outputs.cpu().numpy())
+    together = np.concatenate(found)
+    back = np.empty(len(order), dtype=np.int64)
+    back[order.cpu().numpy()] = np.arange(len(order))
+    if not per_step:
+        return together[back]
+    parts = np.split(together, np.cumsum(sequences.lengths[order.cpu().numpy()])[:-1])
+    return np.concatenate([parts[i] for i in back])
+
+
+def _filled(index: torch.Tensor) -> torch.Tensor:
+    """Repeat the last of a batch up to a multiple of 16.
+
+    Matrix products round differently for a few rows than for many: so the answer to a
+    sequence does not depend on how many others are asked for with it.
+    """
+    return torch.cat([index, index[-1:].expand(-len(index) % _ROWS)])
+
+
+def _standardise_each(sequences: Sequences) -> np.ndarray:
+    """Give every channel of every sequence a mean of 0 and a deviation of 1."""
+    parts = []
+    for part in sequences.split():
+        center, scale = standardisation([part], True)
+        parts.append((part - center) / scale)
+    return np.concatenate(parts)
