@@ -14,7 +14,7 @@ from matplotlib import pyplot  # noqa: E402  (after the choice of the backend)
 from matplotlib.patches import Rectangle  # noqa: E402
 
 from sklrnn.data.gaps import fill_forward  # noqa: E402
-from sklrnn.data.tables import read_series  # noqa: E402
+from sklrnn.data.reader import SeriesReader  # noqa: E402
 from sklrnn.data.windows import split_windows  # noqa: E402
 
 N_ROWS, WINDOW, HORIZON, FRACTION = 30, 8, 4, 0.2
@@ -105,7 +105,7 @@ def _draw_gaps(ax, y):
 
 
 def _draw_training(ax, y):
-    series = read_series(y.to_frame(), None, standardize=True)
+    series = SeriesReader(standardize=True).read(y.to_frame())
     _title(ax, "3   fit: windows to learn from, windows to validate", -14.6, 0.9)
     shape = {"window_length": WINDOW, "horizon": HORIZON, "masked": True}
     train, valid = split_windows(series, validation_fraction=FRACTION, **shape)

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from sklrnn.data.tables import GridSeries
+from sklrnn.data.series import GridSeries
 from sklrnn.data.windows import last_window, split_windows
 from sklrnn.network.cells.base import Cell, State
 from sklrnn.network.cells.elman import Elman

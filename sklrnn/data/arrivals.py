@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.tables import GridSeries, check_counts, iterate_series, to_float
+from sklrnn.data.reader import SeriesReader
+from sklrnn.data.rows import iterate_series
+from sklrnn.data.series import GridSeries
+from sklrnn.data.values import check_counts, to_float
 
 
 class Arrival(NamedTuple):
@@ -39,10 +41,7 @@ def read_arrivals(
     y: pd.DataFrame,
     x: pd.DataFrame | None,
     known: list[GridSeries],
-    read: Callable[..., list[GridSeries]],
-    *,
-    counts: bool,
-    needs_exogenous: bool,
+    reader: SeriesReader,
 ) -> tuple[list[Arrival], list[GridSeries]]:
     """Read new rows of known series, and series that are new; nothing is written yet.
 
@@ -53,12 +52,9 @@ def read_arrivals(
     x : pd.DataFrame or None
         Exogenous columns.
     known : list of GridSeries
-    read : callable
-        Reads targets and exogenous columns of a series that is new, given its `key`.
-    counts : bool
-        Whether targets must be counts.
-    needs_exogenous : bool
-        Whether new series must have exogenous columns.
+    reader : SeriesReader
+        As the known ones were read; one that knows of exogenous columns wants them
+        for new series, too.
 
     Returns
     -------
@@ -71,13 +67,15 @@ def read_arrivals(
         If values or times are unusable, if a panel comes for a single series or the
         other way round, or if a new series lacks exogenous columns.
     """
+    if x is not None and reader.categories is not None:
+        x = reader.categories.encode(x)
     exogenous = dict(iterate_series(x)) if x is not None else {}
     by_key = {one.key: one for one in known}
     arrivals, new = [], []
     for key, frame in iterate_series(y):
         rows = exogenous.pop(key, None)
         if key in by_key:
-            arrivals.append(_arrival(by_key[key], frame, rows, counts))
+            arrivals.append(_arrival(by_key[key], frame, rows, reader.counts))
             continue
         if None in by_key or key is None:
             kinds = ("a single series", "a panel")
@@ -85,15 +83,15 @@ def read_arrivals(
                 f"y is {kinds[key is not None]}, but `fit` had "
                 f"{kinds[None not in by_key]}; give the same kind of table"
             )
-        if needs_exogenous and rows is None:
+        if reader.exogenous and rows is None:
             raise ValueError(
                 f"X has no rows for the new series {key!r}; give them, as in `fit`"
             )
-        new += read(frame, rows, key=key)
+        new += reader.read_numbers(frame, rows, key=key)
     # Series of which nothing was measured, but what is known ahead of them.
     for key, rows in exogenous.items():
         if key in by_key:
-            arrivals.append(_arrival(by_key[key], None, rows, counts))
+            arrivals.append(_arrival(by_key[key], None, rows, reader.counts))
     return arrivals, new
 
 

@@ -12,7 +12,8 @@ from typing import Any, TextIO
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.tables import MAX_SPARSITY
+from sklrnn.data.rows import check_order
+from sklrnn.data.series import MAX_SPARSITY
 from sklrnn.data.timegrid import infer_step, positions
 
 _OFFSET = r"\s*(Z|[+-]\d\d:?\d\d)$"
@@ -416,19 +417,8 @@ def _days(column: pd.Series) -> pd.DatetimeIndex | None:
 
 
 def _check_order(index: pd.Index, times: str) -> None:
-    if index.is_monotonic_increasing and index.is_unique:
-        return
-    for row in range(1, len(index)):
-        if index[row] < index[row - 1]:
-            raise ValueError(
-                f"the times are not sorted ({times}): {index[row]} in row {row + 1} "
-                f"comes after {index[row - 1]}; sort the rows by time"
-            )
-        if index[row] == index[row - 1]:
-            raise ValueError(
-                f"the time {index[row]} is repeated in row {row + 1} ({times}); keep "
-                "one row per time"
-            )
+    name = f"the table ({times})"
+    check_order(index, name, once=True, remedy="sort the rows by time")
 
 
 def _numbers(column: pd.Series) -> pd.Series:

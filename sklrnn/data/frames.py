@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.timegrid import check_increasing
+from sklrnn.data.rows import check_order
 
 
 def as_numbers(X: pd.DataFrame) -> pd.DataFrame:
@@ -20,7 +20,7 @@ def as_numbers(X: pd.DataFrame) -> pd.DataFrame:
     if isinstance(X.index, pd.MultiIndex):
         frame.index = X.index
     elif tells_times(X):
-        check_increasing(X.index)
+        check_order(X.index, "X", once=True)
         frame.index = X.index
     return frame
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklrnn.data.rows import row_order
 from sklrnn.data.sequences import Sequences, flat_sequences, is_flat, read_sequences
-from sklrnn.data.tables import row_order
 
 
 def read_labels(y: Any, lengths: np.ndarray) -> np.ndarray:
@@ -99,7 +99,7 @@ def restore_steps(values: np.ndarray, sequences: Sequences, like: Any) -> Any:
         n_steps); for a frame on a MultiIndex a Series or DataFrame on it.
     """
     if _is_panel(like):
-        back = np.argsort(row_order(like), kind="stable")
+        back = np.argsort(row_order(like.index), kind="stable")
         if values.ndim == 1:
             return pd.Series(values[back], index=like.index)
         return pd.DataFrame(values[back], index=like.index)

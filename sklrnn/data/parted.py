@@ -11,16 +11,11 @@ import pandas as pd
 
 from sklrnn.data.categories import Categories
 from sklrnn.data.parts import Part, Parts
-from sklrnn.data.tables import (
-    GridSeries,
-    Moments,
-    exogenous_moments,
-    iterate_series,
-    scale_exogenous,
-)
+from sklrnn.data.reader import SeriesReader
+from sklrnn.data.rows import iterate_series
+from sklrnn.data.scaling import Moments, Scaling, exogenous_moments, scale_exogenous
+from sklrnn.data.series import GridSeries
 from sklrnn.data.windows import WindowSet, has_gaps, split_windows
-
-Scaling = tuple[np.ndarray, np.ndarray]
 
 
 class PartedSeries:
@@ -31,13 +26,9 @@ class PartedSeries:
     Parameters
     ----------
     parts : Parts
-    read : callable
-        Reads targets and exogenous columns of a panel as a list of `GridSeries`, given
-        also `exogenous_scaling` and `codes`, as `read_series` does.
-    standardize : bool
-        Whether exogenous columns are standardised, over the series of all parts.
-    categories, scaling : optional
-        Of the exogenous columns, where these are known.
+    reader : SeriesReader
+        Exogenous columns of which it does not know the categories or the scaling are
+        gone through for them, in all parts.
 
     Attributes
     ----------
@@ -55,37 +46,30 @@ class PartedSeries:
         If a part cannot be read, or if a series is in two parts.
     """
 
-    def __init__(
-        self,
-        parts: Parts,
-        read: Callable[..., list[GridSeries]],
-        *,
-        standardize: bool,
-        categories: Categories | None = None,
-        scaling: Scaling | None = None,
-    ) -> None:
+    def __init__(self, parts: Parts, reader: SeriesReader) -> None:
         self.parts = parts
         self.known: list[GridSeries] = []
         self.has_gaps = False
-        self._read = read
+        self._reader = reader
         self._kept: list[GridSeries] | None = None
         self._keys: list[np.ndarray] = []
         self._learned = _CategoriesOfParts()
         self._moments: Moments | None = None
         names = []
         for part in parts.read():
-            self._learn(part, categories, scaling is None)
+            self._learn(part)
             names.append(part.name)
             del part  # before the next one comes
         if not names:
             raise ValueError("y has no parts; give at least one panel")
         self.n_parts = len(names)
         self.targets, self.exogenous = parts.targets, parts.exogenous
-        self.categories = categories or self._learned.settled()
-        self._codes = self.categories.sizes(self.exogenous)
+        self.categories = reader.categories or self._learned.settled()
+        scaling = reader.scaling
         if self._moments is not None:
-            scaling = scale_exogenous(self._moments, standardize, self._codes)
-        self._scaling = scaling
+            codes = self.categories.sizes(self.exogenous)
+            scaling = scale_exogenous(self._moments, reader.standardize, codes)
+        self._reader = reader._replace(categories=self.categories, scaling=scaling)
         if scaling is not None:
             for one in self.known:
                 columns = slice(one.n_targets, None)
@@ -101,7 +85,7 @@ class PartedSeries:
             return
         for part in self.parts.read(numbers):
             number, x = part.number, self.categories.encode(part.x)
-            series = self._read_part(part, x, self._scaling, self._codes)
+            series = _read_part(self._reader, part, x)
             if self.n_parts == 1:
                 self._kept = series
             # One part in memory: nothing of it stays while the next one is read.
@@ -126,26 +110,18 @@ class PartedSeries:
         train, valid = (PartedWindows(self, counts[i], i, split) for i in (0, 1))
         return train, valid if len(valid) else None
 
-    def _read_part(
-        self, part: Part, x: pd.DataFrame | None, scaling: Scaling | None, codes: Any
-    ) -> list[GridSeries]:
-        try:
-            return self._read(part.y, x, exogenous_scaling=scaling, codes=codes)
-        except ValueError as error:
-            raise ValueError(f"{part.name}: {error}") from error
-
-    def _learn(self, part: Part, categories: Categories | None, scaled: bool) -> None:
+    def _learn(self, part: Part) -> None:
         """Take in a part, of which nothing but what all parts have in common stays."""
-        x = part.x
+        x, reader = part.x, self._reader
         if x is not None:
-            if categories is None:
+            if reader.categories is None:
                 self._learned.add(part)
-            x = (categories or Categories.learn(x)).encode(x)
-        if x is not None and scaled:
+            x = (reader.categories or Categories.learn(x)).encode(x)
+        if x is not None and reader.scaling is None:
             found = exogenous_moments(part.y, dict(iterate_series(x)))
             joined = found if self._moments is None else self._moments.joined(found)
             self._moments = joined
-        series = self._read_part(part, x, _unscaled(x), ())
+        series = _read_part(reader._replace(scaling=_unscaled(x)), part, x)
         self.has_gaps = self.has_gaps or has_gaps(series)
         self._keys.append(_hashed([one.key for one in series]))
         first, longest, newest = self.known or series[:1] * 3
@@ -284,6 +260,15 @@ class _CategoriesOfParts:
                 for name, index in self.known.items()
             }
         )
+
+
+def _read_part(
+    reader: SeriesReader, part: Part, x: pd.DataFrame | None
+) -> list[GridSeries]:
+    try:
+        return reader.read_numbers(part.y, x)
+    except ValueError as error:
+        raise ValueError(f"{part.name}: {error}") from error
 
 
 def _lengths(sets: tuple[WindowSet, WindowSet | None]) -> list[int]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sklrnn.data.frames import as_numbers, is_nested
-from sklrnn.data.tables import iterate_series
+from sklrnn.data.rows import iterate_series
 from sklrnn.data.windows import channels
 
 

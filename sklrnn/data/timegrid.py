@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from sklrnn.data.rows import check_order
+
 Step = int | pd.offsets.BaseOffset
 
 _DAY = pd.Timedelta(days=1)
@@ -156,19 +158,10 @@ def count_steps(index: pd.Index, unit: TimeUnit) -> np.ndarray:
     ValueError
         If the times do not increase from row to row.
     """
-    check_increasing(index)
+    check_order(index, "X", once=True)
     if index_kind(index) is not unit.kind:
         unit = typical_step([index])
     return (_numbers(index) - unit.origin) / unit.size
-
-
-def check_increasing(index: pd.Index) -> None:
-    """Raise a ValueError unless times increase from row to row."""
-    if not (index.is_monotonic_increasing and index.is_unique):
-        raise ValueError(
-            "the rows of X are time steps and must be in the order of time, one per "
-            "time; sort them by their index, or reset the index if it means nothing"
-        )
 
 
 def index_kind(index: pd.Index) -> type:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklrnn.data.gaps import GAP_CAP, fill_forward, last_observed, scale_gap
-from sklrnn.data.tables import GridSeries
+from sklrnn.data.series import GridSeries
 
 
 @dataclass

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sklrnn.data.absence import AbsenceDiffusion, find_joint_gaps
-from sklrnn.data.tables import standardisation
+from sklrnn.data.scaling import standardisation
 
 TRAIN, VALIDATION = 0.6, 0.2
 """Shares of the rows with a value, in time order; the rest is the test part."""

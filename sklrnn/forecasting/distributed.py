@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from sktime.exceptions import NotFittedError
 from sktime.forecasting.base import ForecastingHorizon
 
-from sklrnn.data.tables import read_series
-from sklrnn.data.timegrid import Step
 from sklrnn.forecasting.forecasts import FittedNetwork, forecast
 from sklrnn.forecasting.horizons import plan, to_frame
 
@@ -105,17 +103,17 @@ def forecast_panel(
             f"table must be a dask.dataframe.DataFrame, got {type(table).__name__}; "
             "what is in memory is forecast by `fit` and `predict`"
         )
-    weights = _Weights.of(forecaster)
+    fitted = _weights_of(forecaster)
     horizon = _check_horizon(fh, forecaster)
     names = list(series) if isinstance(series, (list, tuple)) else [series]
     divided = table.known_divisions and [table._meta.index.name] == names
-    table = _check_columns(table, [*names, time], weights)
+    table = _check_columns(table, [*names, time], fitted)
     if check and not divided:
         _check_whole(table, names)
-    meta = _empty_result(table._meta, [*names, time], weights.fitted.targets)
+    meta = _empty_result(table._meta, [*names, time], fitted.targets)
     return table.map_partitions(
         _forecast_partition,
-        dask.delayed(weights),  # or every task would carry them
+        dask.delayed(fitted),  # or every task would carry them
         horizon,
         names,
         time,
@@ -124,28 +122,14 @@ def forecast_panel(
     )
 
 
-class _Weights(NamedTuple):
-    """What forecasting a series takes of a forecaster, and nothing else of it."""
-
-    fitted: FittedNetwork
-    standardize: bool
-    counts: bool
-    step: Step | None
-
-    @classmethod
-    def of(cls, forecaster: RNNForecaster) -> _Weights:
-        if forecaster.state == "new":
-            raise NotFittedError(
-                "forecaster has no weights yet; call `pretrain` or `fit` first"
-            )
-        name = "_fitted" if forecaster.state == "fitted" else "pretrained_"
-        fitted = getattr(forecaster, name)
-        return cls(
-            fitted._replace(histories={}, calibration=None),
-            forecaster.normalize is not None,
-            forecaster.distribution == "negative_binomial",
-            fitted.step,
+def _weights_of(forecaster: RNNForecaster) -> FittedNetwork:
+    """Return what forecasting takes of a forecaster, and nothing else of it."""
+    if forecaster.state == "new":
+        raise NotFittedError(
+            "forecaster has no weights yet; call `pretrain` or `fit` first"
         )
+    name = "_fitted" if forecaster.state == "fitted" else "pretrained_"
+    return getattr(forecaster, name)._replace(histories={}, calibration=None)
 
 
 def _check_horizon(fh: Any, forecaster: RNNForecaster) -> ForecastingHorizon:
@@ -155,11 +139,11 @@ def _check_horizon(fh: Any, forecaster: RNNForecaster) -> ForecastingHorizon:
     return fh if isinstance(fh, ForecastingHorizon) else ForecastingHorizon(fh)
 
 
-def _check_columns(table: Any, keys: list[Hashable], weights: _Weights) -> Any:
+def _check_columns(table: Any, keys: list[Hashable], fitted: FittedNetwork) -> Any:
     """Return the columns that are needed, those of the index among them."""
     if table._meta.index.name in keys:
         table = table.reset_index()
-    values = [*weights.fitted.targets, *weights.fitted.exogenous]
+    values = [*fitted.targets, *fitted.exogenous]
     missing = [name for name in [*keys, *values] if name not in table.columns]
     if missing:
         raise ValueError(
@@ -195,7 +179,7 @@ def _empty_result(
 
 def _forecast_partition(
     part: pd.DataFrame,
-    weights: _Weights,
+    fitted: FittedNetwork,
     fh: ForecastingHorizon,
     names: list[Any],
     time: Any,
@@ -203,21 +187,13 @@ def _forecast_partition(
 ) -> pd.DataFrame:
     if len(part) == 0:
         return meta
-    fitted = weights.fitted
     panel = part.sort_values([*names, time]).set_index([*names, time])
     y = panel[list(fitted.targets)]
     x = None
     if fitted.exogenous:
-        x = fitted.categories.encode(panel[list(fitted.exogenous)])
+        x = panel[list(fitted.exogenous)]
         y = _until_last_observed(y)
-    series = read_series(
-        y,
-        x,
-        standardize=weights.standardize,
-        counts=weights.counts,
-        step=weights.step,
-        exogenous_scaling=fitted.exogenous_scaling,
-    )
+    series = fitted.reader().read(y, x)
     times, offsets = plan(fh, series, y.index.get_level_values(-1)[:1])
     means = [one.mean() for one in forecast(fitted, series, offsets, {})]
     result = to_frame(series, times, means, list(fitted.targets), y.index.names)

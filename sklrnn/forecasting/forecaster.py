@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from contextlib import contextmanager
 from copy import copy
 from typing import Any
@@ -12,13 +11,12 @@ import pandas as pd
 from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from sklrnn.data.arrivals import read_arrivals
-from sklrnn.data.categories import Categories
-from sklrnn.data.parted import PartedSeries
-from sklrnn.data.parts import Parts, open_parts
-from sklrnn.data.tables import iterate_series, read_series
+from sklrnn.data.parts import open_parts
+from sklrnn.data.rows import check_order, iterate_series
+from sklrnn.data.sources import names_of, open_source
 from sklrnn.data.timegrid import infer_step, matched, positions
 from sklrnn.forecasting.distributions import EVEN_LEVELS, skpro_form
-from sklrnn.forecasting.forecasts import Forecast, forecast, forecast_from
+from sklrnn.forecasting.forecasts import Forecast, forecast, forecast_from, new_reader
 from sklrnn.forecasting.horizons import (
     newest_time,
     plan,
@@ -741,40 +739,20 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     def _learn(self, y, X, fh, seed, start=None, epochs=None):
         check_params(self)
         check_forecast_params(self)
-        if not isinstance(y, Parts) and y.shape[1] == 0:
-            raise ValueError("y has no columns; give at least one to forecast")
-        if isinstance(y, Parts):
-            series = self._read_parts(y, start)
-            names, categories = (series.targets, series.exogenous), series.categories
-            some = series.known
-        else:
-            names, categories, scaling = (_names(y), _names(X)), None, None
-            if start is not None and start.exogenous == _names(X):
-                categories, scaling = start.categories, start.exogenous_scaling
-            categories = categories or Categories.learn(X)
-            X, codes = categories.encode(X), categories.sizes(_names(X))
-            series = self._read(
-                y,
-                X,
-                exogenous_scaling=scaling,
-                codes=codes,
-                step=None if start is None else start.step,
-            )
-            some = series
-        longest = max(one.end for one in some)
+        reader = new_reader(self) if start is None else start.reader()
+        source = open_source(reader, y, X)
+        longest = max(one.end for one in source.known)
         if longest < 2 and epochs != 0:
             raise ValueError(
                 f"y needs at least 2 time steps to learn from, got {longest}"
             )
         if start is not None:
-            check_start(start, self, *names)
+            check_start(start, self, source.targets, source.exogenous)
         try:
             fitted = learn(
                 self,
-                series,
-                *names,
-                categories,
-                steps_ahead=steps_ahead(fh, some, self._cutoff),
+                source,
+                steps_ahead=steps_ahead(fh, source.known, self._cutoff),
                 seed=seed,
                 start=start,
                 epochs=epochs,
@@ -782,54 +760,18 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         except DivergenceError as error:
             self.net_ = error.net
             raise
-        return series, fitted
+        return source.known, fitted
 
     def _draw_seed(self):
         seed, processes = draw_seed(self.random_state), Processes.of(self)
         return seed if processes is None else int(processes.same(seed))
 
-    def _read_parts(self, parts, start):
-        categories = scaling = None
-        if start is not None and start.exogenous == parts.exogenous:
-            categories, scaling = start.categories, start.exogenous_scaling
-        return PartedSeries(
-            parts,
-            self._read,
-            standardize=self.normalize is not None,
-            categories=categories,
-            scaling=scaling,
-        )
-
-    def _read(self, y, X, **options):
-        return read_series(
-            y,
-            X,
-            standardize=self.normalize is not None,
-            counts=self.distribution == "negative_binomial",
-            **options,
-        )
-
-    def _read_as_fitted(self, y, X, **options):
-        return self._read(
-            y,
-            X,
-            step=self._series[0].step,
-            exogenous_scaling=self._fitted.exogenous_scaling,
-            **options,
-        )
-
     def _update(self, y, X=None, update_params=True):
-        check_targets(self._fitted, _names(y))
+        check_targets(self._fitted, names_of(y))
         if X is not None:
-            X = self._check_exogenous(X)
-        arrivals, new_series = read_arrivals(
-            y,
-            X,
-            self._series,
-            self._read_as_fitted,
-            counts=self.distribution == "negative_binomial",
-            needs_exogenous=bool(self._fitted.exogenous),
-        )
+            self._check_exogenous(X)
+        reader = self._fitted.reader()
+        arrivals, new_series = read_arrivals(y, X, self._series, reader)
         # Everything has been checked: from here on nothing fails half way.
         n_new = [arrival.write() for arrival in arrivals]
         if self.calibrate:
@@ -854,9 +796,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             )
         n_targets = len(self._fitted.targets)
         y, x = table.iloc[:, :n_targets], table.iloc[:, n_targets:]
-        x = self._fitted.categories.encode(x)
-        exogenous = x if self._fitted.exogenous else None
-        return self._read_as_fitted(y, exogenous)
+        return self._fitted.reader().read(y, x if self._fitted.exogenous else None)
 
     # ---- forecasting ----------------------------------------------------------------
 
@@ -904,15 +844,16 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         if isinstance(y.index, pd.MultiIndex):
             raise ValueError("y must be a single series; call once for each of a panel")
         matched(y.index, self._series[0].origin, "y")
-        conventions.check_order(y.index, "y")
+        check_order(y.index, "y")
         if X is not None:
-            X = self._check_exogenous(pd.DataFrame(X))
-            conventions.check_order(X.index, "X")
+            X = pd.DataFrame(X)
+            self._check_exogenous(X)
+            check_order(X.index, "X")
         elif self._fitted.exogenous:
             raise ValueError("X must be given, since `fit` had it")
-        check_targets(self._fitted, _names(y))
+        check_targets(self._fitted, names_of(y))
         like = self._series[0] if len(self._series) == 1 else None
-        (one,) = self._read_as_fitted(y, X, like=like)
+        (one,) = self._fitted.reader().read(y, X, like=like)
         if cutoffs is None:
             ends = np.arange(min(self.window_length_, one.end), one.end + 1)
         else:
@@ -986,14 +927,15 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         return to_frame(self._series, times, rows, columns, self._index_names)
 
     def _forecast(self, offsets, X) -> list[Forecast]:
+        given = {}
         if X is not None:
-            X = self._check_exogenous(X, ahead=True)
-        given = dict(iterate_series(X)) if X is not None else {}
+            self._check_exogenous(X, ahead=True)
+            given = dict(iterate_series(self._fitted.categories.encode(X)))
         return forecast(self._fitted, self._series, offsets, given)
 
     def _check_exogenous(self, X, ahead=False):
-        """Check the columns of X, and return it with numbers for categories."""
-        names, known = _names(X), self._fitted.exogenous
+        """Check the columns of X."""
+        names, known = names_of(X), self._fitted.exogenous
         if not known:
             raise ValueError(
                 f"X has the columns {list(names)}, but `fit` had no X; leave X out, or "
@@ -1010,7 +952,6 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 f"X has the columns {list(names)}, but `fit` had "
                 f"{list(self._fitted.exogenous)}; give the same ones in the same order"
             )
-        return self._fitted.categories.encode(X)
 
     @classmethod
     def get_test_params(cls, parameter_set="default"):
@@ -1081,7 +1022,3 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 "loss": "huber",
             },
         ]
-
-
-def _names(X) -> tuple[Hashable, ...]:
-    return () if X is None else tuple(X.columns)

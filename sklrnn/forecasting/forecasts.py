@@ -12,8 +12,10 @@ from torch import Tensor
 
 from sklrnn.data.categories import Categories
 from sklrnn.data.gaps import fill_forward, last_observed
-from sklrnn.data.tables import GridSeries, to_float
+from sklrnn.data.reader import SeriesReader
+from sklrnn.data.series import GridSeries
 from sklrnn.data.timegrid import Step, matched, positions
+from sklrnn.data.values import to_float
 from sklrnn.data.windows import cut_windows, last_window
 from sklrnn.forecasting.distributions import Distribution
 from sklrnn.network.rollout import Draws, roll_out
@@ -76,6 +78,25 @@ class FittedNetwork(NamedTuple):
     categories: Categories
     architecture: dict[str, Any]
     calibration: ResidualQuantiles | Correction | None
+
+    def reader(self) -> SeriesReader:
+        """Return how tables are read as the network was given them."""
+        return SeriesReader(
+            standardize=self.architecture["normalize"] is not None,
+            counts=self.architecture["distribution"] == "negative_binomial",
+            step=self.step,
+            exogenous=self.exogenous,
+            categories=self.categories,
+            scaling=self.exogenous_scaling,
+        )
+
+
+def new_reader(params: Any) -> SeriesReader:
+    """Return how a forecaster with such parameters reads tables, knowing nothing."""
+    return SeriesReader(
+        standardize=params.normalize is not None,
+        counts=params.distribution == "negative_binomial",
+    )
 
 
 class Forecast:

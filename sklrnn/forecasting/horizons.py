@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sktime.forecasting.base import ForecastingHorizon
 
-from sklrnn.data.tables import GridSeries
+from sklrnn.data.series import GridSeries
 from sklrnn.data.timegrid import matched, positions
 
 

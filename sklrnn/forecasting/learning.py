@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from functools import partial
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
 from sklrnn import registry
-from sklrnn.data.categories import Categories
-from sklrnn.data.parted import PartedSeries, PartedWindows
-from sklrnn.data.tables import GridSeries
-from sklrnn.data.windows import WindowSet, has_gaps, split_windows
+from sklrnn.data.parted import PartedWindows
+from sklrnn.data.series import GridSeries
+from sklrnn.data.sources import Source
+from sklrnn.data.windows import WindowSet, split_windows
 from sklrnn.forecasting.forecasts import FittedNetwork
 from sklrnn.forecasting.parameters import (
     CHOSEN,
@@ -45,10 +43,7 @@ _VALIDATION_WINDOWS = 2000
 @reused_memory()
 def learn(
     params: Any,
-    series: list[GridSeries] | PartedSeries,
-    targets: tuple[Hashable, ...],
-    exogenous: tuple[Hashable, ...],
-    categories: Categories,
+    source: Source,
     *,
     steps_ahead: int,
     seed: int,
@@ -65,11 +60,8 @@ def learn(
     ----------
     params : RNNForecaster
         Read for its parameters alone.
-    series : list of GridSeries, or PartedSeries
-    targets, exogenous : tuple of Hashable
-        Names of the columns.
-    categories : Categories
-        Of the exogenous columns.
+    source : WholeSeries or PartedSeries
+        What to learn from.
     steps_ahead : int
         How far forecasts are to reach; 0 if that is not known.
     seed : int
@@ -83,8 +75,7 @@ def learn(
     DivergenceError
         With the network, at its best weights so far, as ``error.net``.
     """
-    names = targets, exogenous
-    course = _Course(params, series, names, categories, steps_ahead, seed, start)
+    course = _Course(params, source, steps_ahead, seed, start)
     calibrated = params.distribution == "point" or params.calibrate
     taught = teach(
         params,
@@ -132,24 +123,15 @@ class _Course:
     def __init__(
         self,
         params: Any,
-        series: list[GridSeries] | PartedSeries,
-        names: tuple[tuple[Hashable, ...], tuple[Hashable, ...]],
-        categories: Categories,
+        source: Source,
         steps_ahead: int,
         seed: int,
         start: FittedNetwork | None,
     ) -> None:
         self.params, self.seed, self.start = params, seed, start
-        self.targets, self.exogenous = names
-        self.categories = categories
+        self.source, self.known = source, source.known
+        self.exogenous, self.masked = source.exogenous, source.has_gaps
         self.past_only = read_past_only(params, self.exogenous)
-        self._split: Callable[..., tuple]
-        if isinstance(series, PartedSeries):
-            self.known, self.masked = series.known, series.has_gaps
-            self._split = series.split_windows
-        else:
-            self.known, self.masked = series, has_gaps(series)
-            self._split = partial(split_windows, series)
         if start is None:
             chosen = choose_shape(params, self.known, steps_ahead)
         else:
@@ -160,7 +142,7 @@ class _Course:
         self.loss = params.loss or (
             start.loss if start else choose_loss(params, self.known)
         )
-        self.sizes = categories.sizes(self.exogenous)
+        self.sizes = source.categories.sizes(self.exogenous)
         reads_masks = takes(registry.find_cell(params.cell), "masked")
         if self.sizes and self.masked and reads_masks:
             columns = [self.exogenous[place] for place in self.sizes]
@@ -175,7 +157,7 @@ class _Course:
         self, fraction: float | None, horizon: int | None = None, **options: Any
     ) -> tuple:
         """Return windows to train on and to validate on, `n_out` steps ahead."""
-        return self._split(
+        return self.source.split_windows(
             window_length=self.window_length,
             horizon=horizon or self.n_out,
             validation_fraction=fraction,
@@ -255,10 +237,10 @@ class _Course:
             loss=self.loss,
             batch_size=self.length.batch_size,
             max_epochs=self.length.max_epochs,
-            targets=self.targets,
+            targets=self.source.targets,
             exogenous=self.exogenous,
             past_only=self.past_only,
-            categories=self.categories,
+            categories=self.source.categories,
             exogenous_scaling=_exogenous_scaling(self.known[0]),
             architecture=architecture(self.params),
             calibration=taught.calibration,

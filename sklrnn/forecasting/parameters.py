@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from sklrnn import registry
-from sklrnn.data.tables import GridSeries, repeats_one_value
+from sklrnn.data.series import GridSeries, repeats_one_value
 from sklrnn.data.timegrid import season_length
 from sklrnn.forecasting.forecasts import FittedNetwork
 from sklrnn.interfaces.parameters import check_choice, check_integer

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import norm
 
-from sklrnn.data.tables import GridSeries
+from sklrnn.data.series import GridSeries
 from sklrnn.forecasting.distributions import EVEN_LEVELS, count_unit, interpolate
 from sklrnn.forecasting.forecasts import FittedNetwork, Forecast
 from sklrnn.training.calibration import LEVELS, Correction, ResidualQuantiles, widened

@@ -10,7 +10,8 @@ from sktime.transformations.base import BaseTransformer
 
 from sklrnn.data.absence import PATTERNS, AbsenceDiffusion, find_joint_gaps
 from sklrnn.data.frames import tells_times
-from sklrnn.data.tables import iterate_series, row_order, standardisation
+from sklrnn.data.rows import iterate_series, row_order
+from sklrnn.data.scaling import standardisation
 from sklrnn.data.timegrid import count_steps, index_kind, typical_step
 from sklrnn.imputation.corruption import TimedSeries, remove
 from sklrnn.imputation.filling import estimate, go_on
@@ -414,7 +415,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
 
     def _in_units(self, X, found):
         """Put estimates, series by series, at the rows of X, in its units."""
-        at = np.ix_(row_order(X), ~self._empty)
+        at = np.ix_(row_order(X.index), ~self._empty)
         mean, spread = np.zeros(X.shape), np.zeros(X.shape)
         mean[at] = np.concatenate([each for each, _ in found])
         spread[at] = np.concatenate([each for _, each in found])

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from sktime.forecasting.base import ForecastingHorizon
 
+from sklrnn.data.rows import check_order
+
 
 class TableConvention:
     """scikit-learn's side of a sktime forecaster: tables whose rows are time steps."""
@@ -218,15 +220,6 @@ def align_table(X: Any, y: Any) -> tuple[pd.DataFrame, pd.Series]:
     frame = table(X).set_axis(index, axis=0)
     name = y.name if isinstance(y, pd.Series) else None
     return frame, pd.Series(np.asarray(y, dtype=np.float64), index=index, name=name)
-
-
-def check_order(index: pd.Index, name: str) -> None:
-    """Raise a ValueError unless times come in order."""
-    if not index.is_monotonic_increasing:
-        raise ValueError(
-            f"the rows of {name} are time steps and must be in the order of time; sort "
-            "them by their index, or reset the index if it means nothing"
-        )
 
 
 def table(X: Any) -> pd.DataFrame:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from sklrnn.data.scaling import standardisation
 from sklrnn.data.sequences import Sequences, rows_of
-from sklrnn.data.tables import standardisation
 from sklrnn.training.batches import SequenceDataset, evaluation_batch
 from sklrnn.training.net import SequenceNet
 from sklrnn.training.threads import suitable_threads

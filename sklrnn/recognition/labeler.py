@@ -10,8 +10,8 @@ from sklearn.metrics import accuracy_score, r2_score
 from sktime.base import BaseEstimator
 
 from sklrnn.data.labels import is_missing, read_labels, read_values, restore_steps
+from sklrnn.data.scaling import standardisation
 from sklrnn.data.sequences import is_flat
-from sklrnn.data.tables import standardisation
 from sklrnn.interfaces.parameters import check_choice
 from sklrnn.recognition.estimator import SequenceEstimator, weigh_classes
 from sklrnn.recognition.learning import Lesson

@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 from sktime.regression.base import BaseRegressor
 
-from sklrnn.data.tables import standardisation
+from sklrnn.data.scaling import standardisation
 from sklrnn.recognition.estimator import SequenceEstimator, weigh
 from sklrnn.recognition.learning import Lesson
 

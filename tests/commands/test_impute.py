@@ -322,8 +322,14 @@ def test_unknown_cell(fails, csv):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("t,y\n2024-01-01,1\n2024-01-03,\n2024-01-02,3\n", "the times are not sorted"),
-        ("t,y\n2024-01-01,1\n2024-01-01,\n2024-01-02,3\n", "is repeated in row 2"),
+        (
+            "t,y\n2024-01-01,1\n2024-01-03,\n2024-01-02,3\n",
+            "in the order of time",
+        ),
+        (
+            "t,y\n2024-01-01,1\n2024-01-01,\n2024-01-02,3\n",
+            "more than once",
+        ),
         ("t,y,z\n2024-01-01,1,\n2024-01-02,,\n", '"z" has no value at all'),
         ("t,y\n2024-01-01,a\n2024-01-02,\n", "no column holds numbers"),
         ("y\n1\n", "has 1 rows below its header"),

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from sklrnn.data.arrivals import read_arrivals
-from sklrnn.data.tables import iterate_series, read_series
+from sklrnn.data.reader import SeriesReader
+from sklrnn.data.rows import iterate_series
 
 HOURS = pd.date_range("2024-01-01", periods=12, freq="h")
 
@@ -16,18 +17,18 @@ def panel(keys, hours, columns=("flow",), start=0.0):
     return pd.concat({key: frame for key in keys}, names=["id"])
 
 
-def read(y, x, **options):
-    return read_series(y, x, standardize=False, step=pd.offsets.Hour(), **options)
+PLAIN = SeriesReader(standardize=False, step=pd.offsets.Hour())
 
 
 def arrive(known, y, x=None, **options):
-    options = {"counts": False, "needs_exogenous": x is not None, **options}
-    return read_arrivals(y, x, known, read, **options)
+    exogenous = () if x is None else ("load",)
+    reader = PLAIN._replace(**{"exogenous": exogenous, **options})
+    return read_arrivals(y, x, known, reader)
 
 
 def fitted(exogenous=False):
     x = panel("ab", HOURS[:8], ["load"]) if exogenous else None
-    return read_series(panel("ab", HOURS[:8]), x, standardize=False)
+    return PLAIN.read(panel("ab", HOURS[:8]), x)
 
 
 def test_arrivals_written_give_the_series_read_whole():
@@ -36,7 +37,7 @@ def test_arrivals_written_give_the_series_read_whole():
     y, x = panel("ab", later, start=8.0), panel("ab", later, ["load"], start=8.0)
     arrivals, new = arrive(known, y, x)
     assert [arrival.write() for arrival in arrivals] == [4, 4] and not new
-    whole = read_series(panel("ab", HOURS), panel("ab", HOURS, ["load"]), standardize=0)
+    whole = PLAIN.read(panel("ab", HOURS), panel("ab", HOURS, ["load"]))
     for one, expected in zip(known, whole, strict=True):
         assert one.end == expected.end and one.cutoff == expected.cutoff
         np.testing.assert_array_equal(one.values[: one.end], expected.values)
@@ -59,7 +60,7 @@ def test_series_that_are_new_are_read_and_the_others_left_alone():
         (lambda y: y.replace(11.0, np.inf), {}, "infinite"),
         (lambda y: y + 0.5, {"counts": True}, "must hold counts"),
         (lambda y: y.droplevel(0)[:4], {}, "y is a single series, but `fit` had a"),
-        (lambda y: y.rename({"b": "c"}), {"needs_exogenous": True}, "new series 'c'"),
+        (lambda y: y.rename({"b": "c"}), {"exogenous": ("load",)}, "new series 'c'"),
         (
             lambda y: y.set_index(y.index.set_levels(range(4), level=1)),
             {},
@@ -78,7 +79,7 @@ def test_what_is_refused_changes_nothing(change, options, message):
 
 
 def test_a_panel_is_refused_after_a_single_series():
-    known = read_series(panel("a", HOURS[:8]).droplevel(0), None, standardize=False)
+    known = PLAIN.read(panel("a", HOURS[:8]).droplevel(0))
     with pytest.raises(ValueError, match="y is a panel, but `fit` had a single series"):
         arrive(known, panel("ab", HOURS[8:]))
 

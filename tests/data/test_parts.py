@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sklrnn.data.parquet import read_panel
 from sklrnn.data.parted import PartedSeries
-from sklrnn.data.parts import open_parts, read_panel
-from sklrnn.data.tables import Moments, read_series, standardisation
+from sklrnn.data.parts import open_parts
+from sklrnn.data.reader import SeriesReader
+from sklrnn.data.scaling import Moments, standardisation
+from sklrnn.data.sources import open_source
 
 
 def make_panel(names, n_steps=20, seed=0):
@@ -20,12 +23,11 @@ def make_panel(names, n_steps=20, seed=0):
     return pd.DataFrame({"sold": rng.normal(size=len(index))}, index=index)
 
 
-def read(y, x, **options):
-    return read_series(y, x, standardize=True, **options)
+READER = SeriesReader(standardize=True)
 
 
 def read_parted(y, X=None):
-    return PartedSeries(open_parts(y, X), read, standardize=True)
+    return PartedSeries(open_parts(y, X), READER)
 
 
 # ---- what is a part ------------------------------------------------------------------
@@ -108,7 +110,10 @@ def with_panel(second, X=None):
             with_panel(make_panel("b").reset_index("shop")),
             "2 of y must be a panel",
         ),
-        (with_panel(make_panel("b")[::-1]), "2 of y are not in the order"),
+        (
+            with_panel(make_panel("b")[::-1]),
+            "2 of y are time steps and must be in",
+        ),
         (with_panel(make_panel("b")[:0]), "part 2 of y has no rows"),
         (with_panel(pd.concat({"x": make_panel("b")})), "an index of 3 levels"),
         (with_panel(None, ["price"]), "X has the name 'price', but part 1 of y has"),
@@ -198,6 +203,25 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
         read_panel(tmp_path / "a.parquet")
 
 
+def test_a_table_and_its_parts_go_through_one_door():
+    panels = [make_panel(name).assign(kind=list("xy") * 10) for name in "ab"]
+    whole = pd.concat(panels)
+    sources = [
+        open_source(READER, open_parts(panels, ["kind"]), None),
+        open_source(READER, whole[["sold"]], whole[["kind"]]),
+    ]
+    parted, table = sources
+    assert parted.targets == table.targets == ("sold",)
+    assert parted.exogenous == table.exogenous == ("kind",)
+    assert list(parted.categories.known["kind"]) == ["x", "y"]
+    assert list(table.categories.known["kind"]) == ["x", "y"]
+    assert parted.has_gaps == table.has_gaps
+    cut = dict(window_length=5, horizon=2, validation_fraction=0.2, masked=False)
+    assert [len(each) for each in parted.split_windows(**cut)] == [
+        len(each) for each in table.split_windows(**cut)
+    ]
+
+
 # ---- what all parts have in common ---------------------------------------------------
 
 
@@ -245,7 +269,7 @@ def test_exogenous_columns_are_scaled_over_all_parts():
     X = ["price", "rare", "flat"]
     known = read_parted(panels, X).known[0]
     whole = pd.concat(panels)
-    expected = read(whole[["sold"]], whole[X])[0]
+    expected = READER.read(whole[["sold"]], whole[X])[0]
     np.testing.assert_allclose(known.center, expected.center, rtol=1e-12)
     np.testing.assert_allclose(known.scale, expected.scale, rtol=1e-12)
 
@@ -283,7 +307,7 @@ import resource, sys
 import numpy as np, pandas as pd
 from sklrnn.data.parted import PartedSeries
 from sklrnn.data.parts import open_parts
-from sklrnn.data.tables import read_series
+from sklrnn.data.reader import SeriesReader
 
 def panels():
     times = pd.RangeIndex(100_000)
@@ -291,10 +315,7 @@ def panels():
         index = pd.MultiIndex.from_product([[name], times])
         yield pd.DataFrame({"y": np.sin(times)}, index=index)
 
-def read(y, x, **options):
-    return read_series(y, x, standardize=True, **options)
-
-series = PartedSeries(open_parts(panels), read, standardize=True)
+series = PartedSeries(open_parts(panels), SeriesReader(standardize=True))
 cut = dict(window_length=9, horizon=1, validation_fraction=0.2, masked=False)
 train, _ = series.split_windows(**cut)
 for _, windows in train.load(range(series.n_parts)):

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.data.tables import read_series
+from sklrnn.data.reader import SeriesReader
 from sklrnn.data.windows import (
     channels,
     cut_windows,
@@ -20,7 +20,7 @@ def series(*lengths, gaps=False):
             values[length // 2] = np.nan
         index = pd.RangeIndex(length)
         table = pd.DataFrame({"a": values}, index=index)
-        made += read_series(table, None, standardize=False)
+        made += SeriesReader(standardize=False).read(table)
     return made
 
 
@@ -134,7 +134,7 @@ def test_windows_without_a_target_to_score_are_left_out():
     values = np.full(60, np.nan)
     values[[9, 29, 49]] = 1.0
     table = pd.DataFrame({"a": values})
-    made = read_series(table, None, standardize=False)
+    made = SeriesReader(standardize=False).read(table)
     windows, _ = split_windows(
         made, window_length=5, horizon=2, validation_fraction=None, masked=True
     )

@@ -520,11 +520,14 @@ def test_times_that_repeat_or_go_back_are_refused():
     table = frame()
     twice = table.set_axis(table.index[[0, *range(79)]])
     imputer = quick(max_epochs=1).fit(table)
-    for wrong in (twice, table[::-1], table.iloc[[0, 2, 1]], table.set_axis([1] * 80)):
-        with pytest.raises(ValueError, match="must be in the order of time"):
-            quick().fit(wrong)
-        with pytest.raises(ValueError, match="must be in the order of time"):
-            imputer.transform(wrong)
+    for wrong in (table[::-1], table.iloc[[0, 2, 1]]):
+        for act in (quick().fit, imputer.transform):
+            with pytest.raises(ValueError, match="must be in the order of time"):
+                act(wrong)
+    for wrong in (twice, table.set_axis([1] * 80)):
+        for act in (quick().fit, imputer.transform):
+            with pytest.raises(ValueError, match="X has the time .* more than once"):
+                act(wrong)
 
 
 def test_empty_tables_are_refused(fitted):

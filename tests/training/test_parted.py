@@ -9,7 +9,7 @@ from sktime.datasets import load_airline
 from sklrnn import RNNForecaster
 from sklrnn.data.parted import PartedSeries
 from sklrnn.data.parts import open_parts
-from sklrnn.data.tables import read_series
+from sklrnn.data.reader import SeriesReader
 from sklrnn.training.batches import Batches, Share, WindowDataset
 from sklrnn.training.calibration import Correction
 from sklrnn.training.parted import PartedDataset
@@ -63,12 +63,8 @@ def assert_same(one, other):
 # ---- batches -------------------------------------------------------------------------
 
 
-def read(y, x, **options):
-    return read_series(y, x, standardize=True, **options)
-
-
 def open_dataset(source):
-    series = PartedSeries(open_parts(source), read, standardize=True)
+    series = PartedSeries(open_parts(source), SeriesReader(standardize=True))
     windows, _ = series.split_windows(**CUT, masked=False, validation_fraction=None)
     return PartedDataset(windows, **SHAPE)
 

@@ -2,11 +2,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.data.tables import iterate_series, read_series
+from sklrnn.data.reader import SeriesReader
+from sklrnn.data.rows import iterate_series
 
 
 def frame(values, index):
     return pd.DataFrame({"a": np.asarray(values, dtype=float)}, index=index)
+
+
+def read(y, x=None, standardize=True):
+    return SeriesReader(standardize).read(y, x)
 
 
 def restored(one):
@@ -16,7 +21,7 @@ def restored(one):
 def test_reading_gives_the_values_back():
     index = pd.period_range("2020-01", periods=30, freq="M")
     values = np.random.default_rng(0).normal(1e6, 3, 30)
-    (one,) = read_series(frame(values, index), None, standardize=True)
+    (one,) = read(frame(values, index))
     np.testing.assert_allclose(restored(one)[:, 0], values, atol=1e-5)
     np.testing.assert_allclose(one.values.mean(), 0, atol=1e-6)
     np.testing.assert_allclose(one.values.std(), 1, atol=1e-6)
@@ -24,7 +29,7 @@ def test_reading_gives_the_values_back():
 
 def test_missing_times_become_missing_rows():
     index = pd.date_range("2024-01-01", periods=10, freq="h").delete([4, 5])
-    (one,) = read_series(frame(range(8), index), None, standardize=False)
+    (one,) = read(frame(range(8), index), standardize=False)
     assert np.isnan(one.values[[4, 5]]).all()
     np.testing.assert_array_equal(one.values[[3, 6], 0], [3, 4])
     assert one.end == 10
@@ -33,14 +38,14 @@ def test_missing_times_become_missing_rows():
 def test_exogenous_rows_beyond_the_targets_are_kept_but_not_measured():
     index = pd.RangeIndex(20)
     x = frame(np.r_[np.arange(10.0), np.full(10, 1e9)], index)
-    (one,) = read_series(frame(range(10), index[:10]), x, standardize=True)
+    (one,) = read(frame(range(10), index[:10]), x)
     assert one.end == 10 and len(one.values) == 20
     np.testing.assert_allclose(one.center[1], 4.5)
     assert np.isnan(one.values[10:, 0]).all()
 
 
 def test_rows_are_written_at_their_times():
-    (one,) = read_series(frame([1, 2, 3], pd.RangeIndex(3, 6)), None, standardize=False)
+    (one,) = read(frame([1, 2, 3], pd.RangeIndex(3, 6)), standardize=False)
     one.write_targets(pd.Index([5, 8]), np.array([[30.0], [80.0]]))
     np.testing.assert_array_equal(one.values[:, 0], [1, 2, 30, np.nan, np.nan, 80])
     assert (one.end, one.cutoff) == (6, 8)
@@ -67,17 +72,15 @@ def test_panels_are_taken_apart():
 )
 def test_unusable_data_is_refused(values, index, message):
     with pytest.raises(ValueError, match=message):
-        read_series(frame(values, pd.Index(index)), None, standardize=True)
+        read(frame(values, pd.Index(index)))
 
 
 def test_x_must_overlap_y():
     y, x = frame([1, 2], pd.Index([0, 1])), frame([1, 2], pd.Index([5, 6]))
     with pytest.raises(ValueError, match="share no time"):
-        read_series(y, x, standardize=True)
+        read(y, x)
 
 
 def test_a_constant_column_is_not_divided_by_rounding():
-    (one,) = read_series(
-        frame([0.1 + 0.2] * 5 + [0.3] * 5, pd.RangeIndex(10)), None, standardize=True
-    )
+    (one,) = read(frame([0.1 + 0.2] * 5 + [0.3] * 5, pd.RangeIndex(10)))
     assert one.scale[0] == 1.0
