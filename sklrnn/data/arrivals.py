@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from sklrnn.data.reader import SeriesReader
-from sklrnn.data.rows import iterate_series
+from sklrnn.data.rows import check_counts, iterate_series, to_float
 from sklrnn.data.series import GridSeries
-from sklrnn.data.values import check_counts, to_float
 
 
 class Arrival(NamedTuple):
@@ -67,9 +67,9 @@ def read_arrivals(
         If values or times are unusable, if a panel comes for a single series or the
         other way round, or if a new series lacks exogenous columns.
     """
-    if x is not None and reader.categories is not None:
-        x = reader.categories.encode(x)
-    exogenous = dict(iterate_series(x)) if x is not None else {}
+    wanted, exogenous = reader.exogenous, {}
+    if x is not None and wanted is not None:
+        exogenous = dict(iterate_series(wanted.categories.encode(x)))
     by_key = {one.key: one for one in known}
     arrivals, new = [], []
     for key, frame in iterate_series(y):
@@ -83,16 +83,23 @@ def read_arrivals(
                 f"y is {kinds[key is not None]}, but `fit` had "
                 f"{kinds[None not in by_key]}; give the same kind of table"
             )
-        if reader.exogenous and rows is None:
+        if wanted is not None and wanted.names and rows is None:
             raise ValueError(
                 f"X has no rows for the new series {key!r}; give them, as in `fit`"
             )
-        new += reader.read_numbers(frame, rows, key=key)
+        new.append(key)
     # Series of which nothing was measured, but what is known ahead of them.
     for key, rows in exogenous.items():
         if key in by_key:
             arrivals.append(_arrival(by_key[key], None, rows, reader.counts))
-    return arrivals, new
+    series = reader.read(_of(y, new), None if x is None else _of(x, new)) if new else []
+    return arrivals, series
+
+
+def _of(table: pd.DataFrame, keys: list[Hashable]) -> pd.DataFrame:
+    """Return the rows of some series of a panel."""
+    assert isinstance(table.index, pd.MultiIndex)
+    return table[table.index.droplevel(-1).isin(keys)]
 
 
 def _arrival(

@@ -21,11 +21,9 @@ class Categories(NamedTuple):
     known: dict[Hashable, pd.Index]
 
     @classmethod
-    def learn(cls, table: pd.DataFrame | None) -> Categories:
+    def learn(cls, table: pd.DataFrame) -> Categories:
         """Find the columns of categories, strings and objects, and what they hold."""
         known: dict[Hashable, pd.Index] = {}
-        if table is None:
-            return cls(known)
         for name in table.columns:
             column = table[name]
             if isinstance(column.dtype, pd.CategoricalDtype):
@@ -34,7 +32,7 @@ class Categories(NamedTuple):
                 known[name] = pd.Index(sorted(column.dropna().unique(), key=str))
         return cls(known)
 
-    def encode(self, table: pd.DataFrame | None) -> pd.DataFrame | None:
+    def encode(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the table with numbers for categories: 0 for those never seen.
 
         Missing values stay missing.
@@ -44,8 +42,6 @@ class Categories(NamedTuple):
         ValueError
             If a column of numbers holds something else.
         """
-        if table is None:
-            return table
         for number in table.columns.difference(list(self.known), sort=False):
             if not _holds_numbers(table[number]):
                 raise ValueError(

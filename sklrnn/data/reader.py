@@ -9,12 +9,17 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.categories import Categories
-from sklrnn.data.rows import iterate_series, where_of
-from sklrnn.data.scaling import Moments, Scaling, exogenous_moments, scale_exogenous
+from sklrnn.data.exogenous import Exogenous
+from sklrnn.data.rows import (
+    check_counts,
+    iterate_series,
+    listed,
+    to_float,
+    where_of,
+)
+from sklrnn.data.scaling import Moments, Scaling
 from sklrnn.data.series import GridSeries, check_sparsity
 from sklrnn.data.timegrid import Step, TimeGrids, infer_step, matched
-from sklrnn.data.values import check_counts, listed, to_float
 
 
 class SeriesReader(NamedTuple):
@@ -31,20 +36,15 @@ class SeriesReader(NamedTuple):
         Whether the targets are counts, which are left as they are.
     step : int or pd.offsets.BaseOffset or None
         Step of the grid where an index does not tell.
-    exogenous : tuple of Hashable or None
-        Names of the exogenous columns that `categories` and `scaling` are of.
-    categories : Categories or None
-        Of the exogenous columns; None: those that a table holds.
-    scaling : (ndarray, ndarray) or None
-        Center and scale of the exogenous columns; None: those of a table.
+    exogenous : Exogenous or None
+        What is known of the exogenous columns; None: nothing, so that
+        `sklrnn.data.sources.open_source` is to learn it.
     """
 
     standardize: bool
     counts: bool = False
     step: Step | None = None
-    exogenous: tuple[Hashable, ...] | None = None
-    categories: Categories | None = None
-    scaling: Scaling | None = None
+    exogenous: Exogenous | None = None
 
     def read(
         self,
@@ -70,48 +70,23 @@ class SeriesReader(NamedTuple):
             If times repeat, a value is infinite, a target was never observed, or a
             count is negative or not whole.
         """
-        categories = self.categories or Categories.learn(x)
-        reader = self._replace(categories=categories)
-        return reader.read_numbers(y, categories.encode(x), like=like)
-
-    def read_numbers(
-        self,
-        y: pd.DataFrame,
-        x: pd.DataFrame | None,
-        *,
-        like: GridSeries | None = None,
-        key: Hashable = None,
-    ) -> list[GridSeries]:
-        """Do as `read` where `x` holds numbers for categories.
-
-        `key` names a single series in the panel that it comes from.
-        """
-        exogenous, scaling = {}, self.scaling
-        if x is not None:
-            exogenous = dict(iterate_series(x))
-            scaling = scaling or self._scale(y, exogenous, tuple(x.columns))
+        exogenous: dict[Hashable, pd.DataFrame] = {}
+        scaling = None
+        if x is not None and self.exogenous is not None:
+            exogenous = dict(iterate_series(self.exogenous.categories.encode(x)))
+            scaling = self.exogenous.scaling
         series, grids = [], TimeGrids(self.step, partial(_step_of_others, y))
-        for name, frame in iterate_series(y):
-            known = exogenous.get(name)
+        for key, frame in iterate_series(y):
+            known = exogenous.get(key)
             if x is not None and known is None:
                 raise ValueError(
-                    f"X has no rows for the series {name!r} that y holds; give X for "
+                    f"X has no rows for the series {key!r} that y holds; give X for "
                     "every series of y"
                 )
-            pair = _check_pair(key if name is None else name, frame, known)
+            pair = _check_pair(key, frame, known)
             units = self._units(pair) if like is None else _units_of(like)
             series.append(_on_grid(pair, units, scaling, grids))
         return series
-
-    def _scale(
-        self,
-        y: pd.DataFrame,
-        exogenous: dict[Hashable, pd.DataFrame],
-        names: tuple[Hashable, ...],
-    ) -> Scaling:
-        """Return center and scale of exogenous columns, over the series of a table."""
-        codes = {} if self.categories is None else self.categories.sizes(names)
-        return scale_exogenous(exogenous_moments(y, exogenous), self.standardize, codes)
 
     def _units(self, pair: _Pair) -> _Units:
         moments = Moments.of(pair.targets)

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
-
-from sklrnn.data.rows import iterate_series, where_of
-from sklrnn.data.timegrid import matched
-from sklrnn.data.values import to_float
 
 Scaling = tuple[np.ndarray, np.ndarray]
 """Center and scale of columns."""
@@ -18,41 +12,6 @@ Scaling = tuple[np.ndarray, np.ndarray]
 _ROUNDING = 1e-9
 """Deviation, as a share of the largest value, up to which a column is constant: to
 divide by that noise would blow the first real change up."""
-
-
-def exogenous_moments(
-    y: pd.DataFrame, exogenous: dict[Hashable, pd.DataFrame]
-) -> Moments:
-    """Return the moments of exogenous columns over all series, up to the end of each.
-
-    Parameters
-    ----------
-    y : pd.DataFrame
-    exogenous : dict of key to pd.DataFrame
-        The rows of each series.
-    """
-    # With no row at all there is an error still to come, which names the series.
-    parts = [np.zeros((1, one.shape[1])) for one in list(exogenous.values())[:1]]
-    for key, frame in iterate_series(y):
-        known = exogenous.get(key)
-        if known is not None:
-            numbers = to_float(known, "X", where_of(key))
-            times = matched(known.index, frame.index[-1], f"X{where_of(key)}")
-            parts.append(numbers[times <= frame.index[-1]])
-    rows = np.concatenate(parts)
-    return Moments.of(rows[1:] if len(rows) > 1 else rows)
-
-
-def scale_exogenous(
-    moments: Moments, standardize: bool, codes: Iterable[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return center and scale of exogenous columns; `codes` stay as they are."""
-    center, scale = moments.standardisation()
-    if not standardize:
-        center, scale = np.zeros_like(center), np.ones_like(scale)
-    center[list(codes)] = 0.0
-    scale[list(codes)] = 1.0
-    return center, scale
 
 
 def standardisation(

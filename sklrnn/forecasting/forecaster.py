@@ -747,7 +747,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 f"y needs at least 2 time steps to learn from, got {longest}"
             )
         if start is not None:
-            check_start(start, self, source.targets, source.exogenous)
+            check_start(start, self, source.targets, source.exogenous.names)
         try:
             fitted = learn(
                 self,

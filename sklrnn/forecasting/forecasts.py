@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from sklrnn.data.categories import Categories
+from sklrnn.data.exogenous import Exogenous
 from sklrnn.data.gaps import fill_forward, last_observed
 from sklrnn.data.reader import SeriesReader
+from sklrnn.data.rows import to_float
 from sklrnn.data.series import GridSeries
 from sklrnn.data.timegrid import Step, matched, positions
-from sklrnn.data.values import to_float
 from sklrnn.data.windows import cut_windows, last_window
 from sklrnn.forecasting.distributions import Distribution
 from sklrnn.network.rollout import Draws, roll_out
@@ -85,9 +86,9 @@ class FittedNetwork(NamedTuple):
             standardize=self.architecture["normalize"] is not None,
             counts=self.architecture["distribution"] == "negative_binomial",
             step=self.step,
-            exogenous=self.exogenous,
-            categories=self.categories,
-            scaling=self.exogenous_scaling,
+            exogenous=Exogenous(
+                self.exogenous, self.categories, self.exogenous_scaling
+            ),
         )
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from torch import Tensor, nn
 
 from sklrnn import registry
-from sklrnn.data.parted import PartedWindows
 from sklrnn.data.series import GridSeries
-from sklrnn.data.sources import Source
+from sklrnn.data.sources import PartedWindows, Source
 from sklrnn.data.windows import WindowSet, split_windows
 from sklrnn.forecasting.forecasts import FittedNetwork
 from sklrnn.forecasting.parameters import (
@@ -130,7 +128,7 @@ class _Course:
     ) -> None:
         self.params, self.seed, self.start = params, seed, start
         self.source, self.known = source, source.known
-        self.exogenous, self.masked = source.exogenous, source.has_gaps
+        self.exogenous, self.masked = source.exogenous.names, source.has_gaps
         self.past_only = read_past_only(params, self.exogenous)
         if start is None:
             chosen = choose_shape(params, self.known, steps_ahead)
@@ -142,7 +140,7 @@ class _Course:
         self.loss = params.loss or (
             start.loss if start else choose_loss(params, self.known)
         )
-        self.sizes = source.categories.sizes(self.exogenous)
+        self.sizes = source.exogenous.sizes
         reads_masks = takes(registry.find_cell(params.cell), "masked")
         if self.sizes and self.masked and reads_masks:
             columns = [self.exogenous[place] for place in self.sizes]
@@ -240,18 +238,11 @@ class _Course:
             targets=self.source.targets,
             exogenous=self.exogenous,
             past_only=self.past_only,
-            categories=self.source.categories,
-            exogenous_scaling=_exogenous_scaling(self.known[0]),
+            categories=self.source.exogenous.categories,
+            exogenous_scaling=self.source.exogenous.scaling,
             architecture=architecture(self.params),
             calibration=taught.calibration,
         )
-
-
-def _exogenous_scaling(one: GridSeries) -> tuple[np.ndarray, np.ndarray] | None:
-    columns = slice(one.n_targets, None)
-    if len(one.center) == one.n_targets:
-        return None
-    return one.center[columns], one.scale[columns]
 
 
 def _dataset(

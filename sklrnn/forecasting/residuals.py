@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from sklrnn.data.parted import PartedWindows
 from sklrnn.data.series import GridSeries
+from sklrnn.data.sources import PartedWindows
 from sklrnn.data.windows import WindowSet, cut_windows
 from sklrnn.forecasting.distributions import Distribution, count_unit
 from sklrnn.forecasting.forecasts import FittedNetwork, run, stored_future

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklrnn.data.parted import PartedWindows
+from sklrnn.data.sources import PartedWindows
 from sklrnn.data.windows import WindowSet
 from sklrnn.training.batches import Share, WindowDataset, Windows, unscored
 

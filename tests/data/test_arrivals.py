@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from sklrnn.data.arrivals import read_arrivals
+from sklrnn.data.categories import Categories
+from sklrnn.data.exogenous import Exogenous
 from sklrnn.data.reader import SeriesReader
 from sklrnn.data.rows import iterate_series
 
@@ -18,17 +20,18 @@ def panel(keys, hours, columns=("flow",), start=0.0):
 
 
 PLAIN = SeriesReader(standardize=False, step=pd.offsets.Hour())
+LOAD = Exogenous(("load",), Categories({}), (np.zeros(1), np.ones(1)))
 
 
 def arrive(known, y, x=None, **options):
-    exogenous = () if x is None else ("load",)
+    exogenous = None if x is None else LOAD
     reader = PLAIN._replace(**{"exogenous": exogenous, **options})
     return read_arrivals(y, x, known, reader)
 
 
 def fitted(exogenous=False):
     x = panel("ab", HOURS[:8], ["load"]) if exogenous else None
-    return PLAIN.read(panel("ab", HOURS[:8]), x)
+    return PLAIN._replace(exogenous=LOAD).read(panel("ab", HOURS[:8]), x)
 
 
 def test_arrivals_written_give_the_series_read_whole():
@@ -37,7 +40,9 @@ def test_arrivals_written_give_the_series_read_whole():
     y, x = panel("ab", later, start=8.0), panel("ab", later, ["load"], start=8.0)
     arrivals, new = arrive(known, y, x)
     assert [arrival.write() for arrival in arrivals] == [4, 4] and not new
-    whole = PLAIN.read(panel("ab", HOURS), panel("ab", HOURS, ["load"]))
+    whole = PLAIN._replace(exogenous=LOAD).read(
+        panel("ab", HOURS), panel("ab", HOURS, ["load"])
+    )
     for one, expected in zip(known, whole, strict=True):
         assert one.end == expected.end and one.cutoff == expected.cutoff
         np.testing.assert_array_equal(one.values[: one.end], expected.values)
@@ -60,7 +65,7 @@ def test_series_that_are_new_are_read_and_the_others_left_alone():
         (lambda y: y.replace(11.0, np.inf), {}, "infinite"),
         (lambda y: y + 0.5, {"counts": True}, "must hold counts"),
         (lambda y: y.droplevel(0)[:4], {}, "y is a single series, but `fit` had a"),
-        (lambda y: y.rename({"b": "c"}), {"exogenous": ("load",)}, "new series 'c'"),
+        (lambda y: y.rename({"b": "c"}), {"exogenous": LOAD}, "new series 'c'"),
         (
             lambda y: y.set_index(y.index.set_levels(range(4), level=1)),
             {},

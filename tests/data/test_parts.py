@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.data.parquet import read_panel
-from sklrnn.data.parted import PartedSeries
-from sklrnn.data.parts import open_parts
+from sklrnn.data.parts import open_parts, read_panel
 from sklrnn.data.reader import SeriesReader
 from sklrnn.data.scaling import Moments, standardisation
-from sklrnn.data.sources import open_source
+from sklrnn.data.sources import PartedSeries, open_source
 
 
 def make_panel(names, n_steps=20, seed=0):
@@ -212,9 +210,9 @@ def test_a_table_and_its_parts_go_through_one_door():
     ]
     parted, table = sources
     assert parted.targets == table.targets == ("sold",)
-    assert parted.exogenous == table.exogenous == ("kind",)
-    assert list(parted.categories.known["kind"]) == ["x", "y"]
-    assert list(table.categories.known["kind"]) == ["x", "y"]
+    assert parted.exogenous.names == table.exogenous.names == ("kind",)
+    assert list(parted.exogenous.categories.known["kind"]) == ["x", "y"]
+    assert list(table.exogenous.categories.known["kind"]) == ["x", "y"]
     assert parted.has_gaps == table.has_gaps
     cut = dict(window_length=5, horizon=2, validation_fraction=0.2, masked=False)
     assert [len(each) for each in parted.split_windows(**cut)] == [
@@ -269,7 +267,7 @@ def test_exogenous_columns_are_scaled_over_all_parts():
     X = ["price", "rare", "flat"]
     known = read_parted(panels, X).known[0]
     whole = pd.concat(panels)
-    expected = READER.read(whole[["sold"]], whole[X])[0]
+    expected = open_source(READER, whole[["sold"]], whole[X]).known[0]
     np.testing.assert_allclose(known.center, expected.center, rtol=1e-12)
     np.testing.assert_allclose(known.scale, expected.scale, rtol=1e-12)
 
@@ -289,11 +287,11 @@ def test_categories_of_all_parts_are_known():
         for name, each in zip("ab", kinds, strict=True)
     ]
     series = read_parted(panels, ["kind"])
-    assert list(series.categories.known["kind"]) == ["apple", "fig", "pear"]
+    assert list(series.exogenous.categories.known["kind"]) == ["apple", "fig", "pear"]
     panels[1]["kind"] = pd.Categorical(panels[1]["kind"], ["pear", "fig", "apple"])
     panels[0]["kind"] = pd.Categorical(panels[0]["kind"], ["pear", "fig"])
     series = read_parted(panels, ["kind"])
-    assert list(series.categories.known["kind"]) == ["pear", "fig", "apple"]
+    assert list(series.exogenous.categories.known["kind"]) == ["pear", "fig", "apple"]
 
 
 def test_categories_that_are_numbers_elsewhere_are_refused():
@@ -305,7 +303,7 @@ def test_categories_that_are_numbers_elsewhere_are_refused():
 _PEAK = """
 import resource, sys
 import numpy as np, pandas as pd
-from sklrnn.data.parted import PartedSeries
+from sklrnn.data.sources import PartedSeries
 from sklrnn.data.parts import open_parts
 from sklrnn.data.reader import SeriesReader
 

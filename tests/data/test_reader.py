@@ -4,6 +4,7 @@ import pytest
 
 from sklrnn.data.reader import SeriesReader
 from sklrnn.data.rows import iterate_series
+from sklrnn.data.sources import open_source
 
 
 def frame(values, index):
@@ -11,7 +12,7 @@ def frame(values, index):
 
 
 def read(y, x=None, standardize=True):
-    return SeriesReader(standardize).read(y, x)
+    return open_source(SeriesReader(standardize), y, x).known
 
 
 def restored(one):

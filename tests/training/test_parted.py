@@ -7,9 +7,9 @@ import torch
 from sktime.datasets import load_airline
 
 from sklrnn import RNNForecaster
-from sklrnn.data.parted import PartedSeries
 from sklrnn.data.parts import open_parts
 from sklrnn.data.reader import SeriesReader
+from sklrnn.data.sources import PartedSeries
 from sklrnn.training.batches import Batches, Share, WindowDataset
 from sklrnn.training.calibration import Correction
 from sklrnn.training.parted import PartedDataset
