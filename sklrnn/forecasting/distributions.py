@@ -113,29 +113,6 @@ def count_unit(variance: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(variance, 1.0))
 
 
-def skpro_form(
-    kind: str, params: list[np.ndarray | None]
-) -> tuple[Any, list[list[np.ndarray]]] | None:
-    """Return skpro's distribution of a kind, and what it takes of each series.
-
-    None if skpro has none, or where not all entries are of that kind.
-    """
-    names = {
-        "gaussian": "Normal",
-        "student_t": "TDistribution",
-        "negative_binomial": "NegativeBinomial",
-    }
-    known = [one for one in params if one is not None]
-    if kind not in names or len(known) < len(params):
-        return None
-    from skpro import distributions
-
-    found = [[one[..., i] for one in known] for i in range(known[0].shape[-1])]
-    if kind == "negative_binomial":
-        found[1] = [1 / dispersion for dispersion in found[1]]
-    return getattr(distributions, names[kind]), found
-
-
 def interpolate(levels: np.ndarray, table: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Read quantiles off a table of them, linear in z, the level's normal quantile.
 

@@ -10,28 +10,24 @@ import numpy as np
 import pandas as pd
 from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
-from sklrnn.data.arrivals import read_arrivals
 from sklrnn.data.parts import open_parts
-from sklrnn.data.rows import check_order, iterate_series
-from sklrnn.data.sources import names_of, open_source
-from sklrnn.data.timegrid import infer_step, matched, positions
-from sklrnn.forecasting.distributions import EVEN_LEVELS, skpro_form
-from sklrnn.forecasting.forecasts import Forecast, forecast, forecast_from, new_reader
+from sklrnn.data.rows import iterate_series
+from sklrnn.data.sources import open_source
+from sklrnn.forecasting.checks import check_exogenous, check_start
+from sklrnn.forecasting.forecasts import Forecast, forecast, new_reader
 from sklrnn.forecasting.horizons import (
+    find_cutoff,
     newest_time,
     plan,
     steps_ahead,
     to_frame,
-    with_freq,
 )
 from sklrnn.forecasting.learning import learn, learn_on
-from sklrnn.forecasting.parameters import (
-    check_forecast_params,
-    check_start,
-    check_targets,
-)
+from sklrnn.forecasting.parameters import check_forecast_params
+from sklrnn.forecasting.proba import to_skpro
 from sklrnn.forecasting.quantiles import quantiles, variances
-from sklrnn.forecasting.residuals import recalibrate
+from sklrnn.forecasting.rolling import forecast_rolling
+from sklrnn.forecasting.updating import take_in
 from sklrnn.interfaces import conventions
 from sklrnn.interfaces.parameters import draw_seed
 from sklrnn.training import DivergenceError
@@ -554,17 +550,21 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
     @contextmanager
     def _as_before_if_refused(self):
-        """Take back what sktime notes of data before they are checked, on an error."""
+        """Take back what sktime notes of data before they are checked, if they fail.
+
+        Whatever ends the call, an interrupt included, until the data have been taken
+        in: what comes after that, such as a training that diverges, leaves them there.
+        """
         before = {n: copy(self.__dict__[n]) for n in _NOTED if n in self.__dict__}
+        self._refused = True
         try:
             yield
-        except DivergenceError:  # by then the data have been taken in
-            raise
-        except Exception:
-            for name in _NOTED:
-                self.__dict__.pop(name, None)
-            self.__dict__.update(before)
-            raise
+            self._refused = False
+        finally:
+            if self.__dict__.pop("_refused", True):
+                for name in _NOTED:
+                    self.__dict__.pop(name, None)
+                self.__dict__.update(before)
 
     def _next_times(self, n_steps) -> pd.Index:
         fh = ForecastingHorizon(np.arange(1, n_steps + 1), is_relative=True)
@@ -629,18 +629,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             self._cutoff = newest_time(y.index)
         else:
             super()._set_cutoff_from_y(y)
-        if not isinstance(self._cutoff, pd.DatetimeIndex):
-            return
-        if self.state == "fitted":
-            # What a few new rows have between them is not the step of the series.
-            one = self._series[0]
-            self._cutoff = matched(self._cutoff, one.origin, "y")
-            self._cutoff = with_freq(self._cutoff, one.step)
-        elif self._cutoff.freq is None:
-            times = y.index
-            if isinstance(times, pd.MultiIndex):
-                times = next(iterate_series(y))[1].index
-            self._cutoff = with_freq(self._cutoff, infer_step(times))
+        known = self._series if self.state == "fitted" else None
+        self._cutoff = find_cutoff(self._cutoff, y.index, known)
 
     def _fit(self, y, X, fh):
         start, epochs = self.__dict__.get("_previous"), None
@@ -767,18 +757,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         return seed if processes is None else int(processes.same(seed))
 
     def _update(self, y, X=None, update_params=True):
-        check_targets(self._fitted, names_of(y))
-        if X is not None:
-            self._check_exogenous(X)
-        reader = self._fitted.reader()
-        arrivals, new_series = read_arrivals(y, X, self._series, reader)
-        # Everything has been checked: from here on nothing fails half way.
-        n_new = [arrival.write() for arrival in arrivals]
-        if self.calibrate:
-            grown = [arrival.series for arrival in arrivals]
-            pooled = len(self._series) > 1
-            self._fitted = recalibrate(self._fitted, grown, n_new, pooled=pooled)
-        self._series += new_series
+        self._fitted = take_in(
+            self._fitted, self._series, y, X, calibrate=self.calibrate
+        )
+        self._refused = False
         if update_params:
             learn_on(self, self._fitted, self._series, self.update_epochs)
         return self
@@ -840,30 +822,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         (22, 3, 1)
         """
         self.check_is_fitted()
-        y = pd.DataFrame(y)
-        if isinstance(y.index, pd.MultiIndex):
-            raise ValueError("y must be a single series; call once for each of a panel")
-        matched(y.index, self._series[0].origin, "y")
-        check_order(y.index, "y")
-        if X is not None:
-            X = pd.DataFrame(X)
-            self._check_exogenous(X)
-            check_order(X.index, "X")
-        elif self._fitted.exogenous:
-            raise ValueError("X must be given, since `fit` had it")
-        check_targets(self._fitted, names_of(y))
-        like = self._series[0] if len(self._series) == 1 else None
-        (one,) = self._fitted.reader().read(y, X, like=like)
-        if cutoffs is None:
-            ends = np.arange(min(self.window_length_, one.end), one.end + 1)
-        else:
-            cutoffs = pd.Index(np.atleast_1d(cutoffs))
-            strange = cutoffs[~cutoffs.isin(y.index)]
-            if len(strange) or len(cutoffs) == 0:
-                what = f"holds {strange[0]}" if len(strange) else "is empty"
-                raise ValueError(f"cutoffs must be times of y, but {what}")
-            ends = positions(cutoffs, one.origin, one.step) + 1
-        return forecast_from(self._fitted, one, ends, self.horizon_)
+        return forecast_rolling(self._fitted, self._series, y, X, cutoffs)
 
     def _predict(self, fh, X):
         times, offsets = self._plan(fh)
@@ -903,21 +862,13 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         names = pd.Index(self._get_varnames())
         times, offsets = self._plan(fh)
         forecasts = self._forecast(offsets, X)
-        if self._fitted.calibration is None:
-            exact = skpro_form(self.distribution, [one.params() for one in forecasts])
-            if exact is not None:
-                tables = [self._to_frame(times, rows, names) for rows in exact[1]]
-                values = [table.to_numpy() for table in tables]
-                return exact[0](*values, index=tables[0].index, columns=names)
-        from skpro.distributions import Empirical
-
-        found = self._quantiles(forecasts, offsets, EVEN_LEVELS)
-        samples = {
-            i: self._to_frame(times, [rows[..., i] for rows in found], names)
-            for i in range(len(EVEN_LEVELS))
-        }
-        table = pd.concat(samples, names=["sample"])
-        return Empirical(table, index=samples[0].index, columns=names)
+        return to_skpro(
+            self.distribution,
+            forecasts,
+            lambda alpha: self._quantiles(forecasts, offsets, alpha),
+            lambda rows: self._to_frame(times, rows, names),
+            as_predicted=self._fitted.calibration is None,
+        )
 
     def _plan(self, fh):
         """Return each series' times to forecast and their distance from its cutoff."""
@@ -929,29 +880,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     def _forecast(self, offsets, X) -> list[Forecast]:
         given = {}
         if X is not None:
-            self._check_exogenous(X, ahead=True)
+            check_exogenous(self._fitted, X, ahead=True)
             given = dict(iterate_series(self._fitted.categories.encode(X)))
         return forecast(self._fitted, self._series, offsets, given)
-
-    def _check_exogenous(self, X, ahead=False):
-        """Check the columns of X."""
-        names, known = names_of(X), self._fitted.exogenous
-        if not known:
-            raise ValueError(
-                f"X has the columns {list(names)}, but `fit` had no X; leave X out, or "
-                "fit with it"
-            )
-        if ahead:  # where columns that are not known ahead may be left out
-            known = tuple(
-                name
-                for name in known
-                if name in names or name not in self._fitted.past_only
-            )
-        if names != known:
-            raise ValueError(
-                f"X has the columns {list(names)}, but `fit` had "
-                f"{list(self._fitted.exogenous)}; give the same ones in the same order"
-            )
 
     @classmethod
     def get_test_params(cls, parameter_set="default"):

@@ -29,7 +29,6 @@ PATHS = 200
 """Number of paths drawn where distributions are fed back."""
 
 _PATHS_AT_ONCE = 20_000
-_CUTOFFS = 1024  # whose windows are copied at once
 
 
 class FittedNetwork(NamedTuple):
@@ -224,7 +223,7 @@ def _forecast_ahead(
             params = found.params[rows][:, at[inside] - steps.start]
             # All series at once: one by one takes as long as the network.
             owners = [series[chosen[row]] for row in rows]
-            whole = _in_units(owners, Distribution(found.kind, params))
+            whole = in_units(owners, Distribution(found.kind, params))
             for row, one in zip(rows, whole.params, strict=True):
                 part = place[inside], Distribution(found.kind, one)
                 results[chosen[row]].parts.append(part)
@@ -254,41 +253,11 @@ def _forecast_in_sample(
             block = _known_future(fitted, one, given, ends, offset, 1)
             future = torch.from_numpy(block)
         ((_, found),) = run(fitted.net, torch.from_numpy(past), future, 1)
-        whole = _in_units([one], Distribution(found.kind, found.params[None, :, 0]))
+        whole = in_units([one], Distribution(found.kind, found.params[None, :, 0]))
         results[i].parts.append((place, Distribution(found.kind, whole.params[0])))
 
 
-def forecast_from(
-    fitted: FittedNetwork, one: GridSeries, ends: np.ndarray, n_steps: int
-) -> np.ndarray:
-    """Forecast one series from many cutoffs.
-
-    Parameters
-    ----------
-    ends : ndarray of shape (n_cutoffs,)
-        Number of rows up to and including each cutoff.
-    n_steps : int
-        How far to forecast; exogenous values are those of the series itself.
-
-    Returns
-    -------
-    ndarray of shape (n_cutoffs, n_steps, n_targets)
-        In the units of y.
-    """
-    masked, offset = fitted.net.module_.masked, np.arange(1, n_steps + 1)
-    found = []
-    for part in np.split(ends, np.arange(_CUTOFFS, len(ends), _CUTOFFS)):
-        past = cut_windows(one, part, fitted.window_length, masked)
-        future = None
-        if fitted.exogenous:
-            future = torch.from_numpy(stored_future(one, part, offset))
-        parts = run(fitted.net, torch.from_numpy(past), future, n_steps)
-        means = [_in_units([one], part).mean() for _, part in parts]
-        found.append(np.concatenate(means, axis=1))
-    return np.concatenate(found)
-
-
-def _in_units(series: list[GridSeries], found: Distribution) -> Distribution:
+def in_units(series: list[GridSeries], found: Distribution) -> Distribution:
     """Return distributions of shape (n_series, n_times, n_targets) in units of y."""
     targets = slice(0, series[0].n_targets)
     scale = np.stack([one.scale[targets] for one in series])

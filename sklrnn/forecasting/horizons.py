@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from sktime.forecasting.base import ForecastingHorizon
 
+from sklrnn.data.rows import iterate_series
 from sklrnn.data.series import GridSeries
-from sklrnn.data.timegrid import matched, positions
+from sklrnn.data.timegrid import infer_step, matched, positions
 
 
 def plan(
@@ -77,6 +78,34 @@ def newest_time(index: pd.MultiIndex) -> pd.Index:
     times, codes = index.levels[-1], index.codes[-1]
     seen = np.flatnonzero(np.bincount(codes, minlength=len(times)))
     return pd.Index(times[seen].sort_values()[-1:].rename(None))
+
+
+def find_cutoff(
+    cutoff: pd.Index, index: pd.Index, series: list[GridSeries] | None
+) -> pd.Index:
+    """Return a cutoff with the frequency that relative horizons count in.
+
+    Parameters
+    ----------
+    cutoff : pd.Index
+        The newest time of the rows at `index`.
+    index : pd.Index
+    series : list of GridSeries or None
+        Those fitted, if any, whose step it is: what a few new rows have between them
+        is not the step of the series.
+    """
+    if not isinstance(cutoff, pd.DatetimeIndex):
+        return cutoff
+    if series is not None:
+        one = series[0]
+        cutoff = cast(pd.DatetimeIndex, matched(cutoff, one.origin, "y"))
+        return with_freq(cutoff, one.step)
+    if cutoff.freq is not None:
+        return cutoff
+    if isinstance(index, pd.MultiIndex):
+        table = pd.DataFrame(index=index)
+        index = next(iterate_series(table))[1].index
+    return with_freq(cutoff, infer_step(index))
 
 
 def with_freq(cutoff: pd.DatetimeIndex, step: Any) -> pd.DatetimeIndex:

@@ -10,7 +10,6 @@ from torch import nn
 from sklrnn import registry
 from sklrnn.data.series import GridSeries, repeats_one_value
 from sklrnn.data.timegrid import season_length
-from sklrnn.forecasting.forecasts import FittedNetwork
 from sklrnn.interfaces.parameters import check_choice, check_integer
 from sklrnn.network.cells.base import takes
 from sklrnn.network.decoders import DECODERS
@@ -161,54 +160,3 @@ def read_past_only(
             f"past_only has {strange[0]!r}, but X has the columns {list(exogenous)}"
         )
     return tuple(name for name in exogenous if name in names)
-
-
-def check_start(
-    start: FittedNetwork,
-    params: Any,
-    targets: tuple[Hashable, ...],
-    exogenous: tuple[Hashable, ...],
-) -> None:
-    """Check that a network trained before fits the data and parameters of now.
-
-    Raises
-    ------
-    ValueError
-        Naming what does not fit.
-    """
-    for name in CHOSEN:
-        value, before = getattr(params, name), getattr(start, name)
-        if value is not None and value != before:
-            raise ValueError(
-                f"{name} is {value}, but the network to go on from was trained with "
-                f"{before}; keep it, or fit a new RNNForecaster"
-            )
-    for name, value in architecture(params).items():
-        if value != start.architecture[name]:
-            raise ValueError(
-                f"{name} is {value!r}, but the network to go on from was built with "
-                f"{start.architecture[name]!r}; keep it, or fit a new RNNForecaster"
-            )
-    check_targets(start, targets)
-    if exogenous != start.exogenous:
-        raise ValueError(
-            f"X has the columns {list(exogenous)}, but the network to go on from was "
-            f"trained with {list(start.exogenous)}, in this order"
-        )
-
-
-def check_targets(start: FittedNetwork, targets: tuple[Hashable, ...]) -> None:
-    """Check the columns of y; names that the network does not know go by position.
-
-    Raises
-    ------
-    ValueError
-        If there are more or fewer, or if one has the name of another.
-    """
-    known = start.targets
-    moved = [n for n, k in zip(targets, known, strict=False) if n != k and n in known]
-    if len(targets) != len(known) or moved:
-        raise ValueError(
-            f"y has the columns {list(targets)}, but the network was trained on "
-            f"{list(known)}; give the same ones in the same order"
-        )
