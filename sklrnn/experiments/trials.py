@@ -273,7 +273,8 @@ def _predict(estimator: Any, protocol: Protocol) -> dict[str, Any]:
 
 def _reconstruct(estimator: Any, protocol: Protocol) -> dict[str, Any]:
     length, last = protocol.window_length, protocol.window_length - 1
-    fitted, center, scale = estimator._fitted, estimator._center, estimator._scale
+    fitted, columns = estimator._fitted, estimator._columns
+    center, scale = columns.center, columns.scale
     seen = (protocol.seen - center) / scale
     direction = fitted.net.module_.direction
     gone = protocol.removed[:, :length]

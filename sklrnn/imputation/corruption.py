@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sklrnn.data.absence import AbsenceDiffusion, draw_levels
 from sklrnn.data.surroundings import describe
+from sklrnn.imputation.tables import TimedSeries, rows_of
 from sklrnn.training.batches import Windows
 
 _EPOCH_ROWS = 400_000
@@ -20,21 +21,6 @@ _PIECE = 64
 
 _LOWEST_CEILING = 0.05
 """Of the level of absence: at 0 there would be nothing to score."""
-
-
-class TimedSeries(NamedTuple):
-    """A series of a table.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n_steps, n_columns)
-        Standardised, NaN where not observed.
-    times : ndarray of shape (n_steps,)
-        Times of the rows, in steps; they need not be whole.
-    """
-
-    values: np.ndarray
-    times: np.ndarray
 
 
 class Tiles(NamedTuple):
@@ -329,11 +315,6 @@ def _last_steps(removed: np.ndarray, window_length: int) -> Tiles | None:
         return None
     low = np.full(len(ends), length - 1)
     return Tiles(ends - length, low, low + 1)
-
-
-def rows_of(one: TimedSeries, begin: int, end: int | None = None) -> TimedSeries:
-    """Return a stretch of a series."""
-    return TimedSeries(one.values[begin:end], one.times[begin:end])
 
 
 def _cut(series: list[TimedSeries], n_steps: int) -> list[TimedSeries]:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from sklrnn.data.surroundings import Seen, describe, look_back
-from sklrnn.imputation.corruption import GapWindows, TimedSeries, tile
+from sklrnn.imputation.corruption import GapWindows, tile
+from sklrnn.imputation.tables import TimedSeries
 from sklrnn.network.heads import Estimate
 from sklrnn.training.batches import evaluation_batch
 from sklrnn.training.calibration import ResidualQuantiles

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from sktime.transformations.base import BaseTransformer
 
-from sklrnn.data.absence import PATTERNS, AbsenceDiffusion, find_joint_gaps
+from sklrnn.data.absence import PATTERNS
 from sklrnn.data.frames import tells_times
-from sklrnn.data.rows import iterate_series, row_order
-from sklrnn.data.scaling import standardisation
-from sklrnn.data.timegrid import count_steps, index_kind, typical_step
-from sklrnn.imputation.corruption import TimedSeries, remove
+from sklrnn.data.rows import iterate_series
+from sklrnn.data.timegrid import index_kind
 from sklrnn.imputation.filling import estimate, go_on
 from sklrnn.imputation.learning import learn
+from sklrnn.imputation.scoring import mean_error
+from sklrnn.imputation.tables import Columns
 from sklrnn.interfaces.parameters import check_choice, draw_seed
 from sklrnn.interfaces.transformers import TransformerConvention
 from sklrnn.network.reconstruct import LOSSES
@@ -23,12 +23,7 @@ from sklrnn.training import DivergenceError
 from sklrnn.training.parameters import LAYER_PARAMS, TRAINING_ONLY, check_params
 
 _ARCHITECTURE = tuple(n for n in LAYER_PARAMS if n not in TRAINING_ONLY)
-_SCORE_SEED = 0
-_SCORE_RATE = 0.4
-_SCORE_SPREAD = 24
 _BOUNDS = ("lower", "upper")
-_FARTHEST = 1e9
-"""Largest value that the network reads, in deviations: squares stay finite."""
 _ONE = np.array([1])
 """Fills have one distribution of errors: that of the first step, as it were."""
 
@@ -345,18 +340,15 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         architecture["n_features_in_"] = X.shape[1]
         self.seed_ = draw_seed(self.random_state)
         frames = [frame for _, frame in iterate_series(X)]
-        self._step = typical_step([frame.index for frame in frames])
-        tables = [np.asarray(frame, dtype=np.float64) for frame in frames]
-        whole = np.concatenate(tables)
-        self._empty = np.isnan(whole).all(axis=0)
-        self._check_columns(X)
+        columns = Columns.of(frames)
+        self._check_columns(X.columns[columns.empty], X.shape[1])
         # The network has no place for the others.
-        architecture["columns with values"] = np.flatnonzero(~self._empty).tolist()
+        architecture["columns with values"] = np.flatnonzero(~columns.empty).tolist()
         start = self._begin(architecture)
-        self._center, self._scale = standardisation([whole], True)
-        self._stream = None
+        self._columns, self._stream = columns, None
+        series = columns.standardise(frames)
         try:
-            fitted = learn(self, self._timed(frames), seed=self.seed_, start=start)
+            fitted = learn(self, series, seed=self.seed_, start=start)
         except DivergenceError as error:
             self.net_ = error.net
             raise
@@ -367,9 +359,8 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         self.window_length_ = self._fitted.window_length
         self.batch_size_ = self._fitted.batch_size
         self.max_epochs_ = self._fitted.max_epochs
-        errors = np.full(X.shape[1], np.nan)
-        errors[~self._empty] = self._fitted.errors
-        self.validation_error_ = pd.Series(errors * self._scale, index=X.columns)
+        errors = columns.with_empty(self._fitted.errors, np.nan) * columns.scale
+        self.validation_error_ = pd.Series(errors, index=X.columns)
         return self
 
     def _check_params(self):
@@ -378,9 +369,9 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         check_choice("score_steps", self.score_steps, ("all", "last"))
         check_choice("absence_pattern", self.absence_pattern, PATTERNS)
 
-    def _check_columns(self, X):
-        names = [str(name) for name in X.columns[self._empty]]
-        if self._empty.all():
+    def _check_columns(self, empty, n_columns):
+        names = [str(name) for name in empty]
+        if len(names) == n_columns:
             raise ValueError("X has no observed value at all: nothing can be learned")
         if names and not self.keep_empty_features:
             raise ValueError(
@@ -388,18 +379,6 @@ class RNNImputer(TransformerConvention, BaseTransformer):
                 "what was never measured, or set keep_empty_features=True to have it "
                 "filled with 0"
             )
-
-    def _timed(self, frames):
-        """Standardise series, without the columns that were empty in `fit`."""
-        keep = ~self._empty
-        center, scale = self._center[keep], self._scale[keep]
-        series = []
-        for frame in frames:
-            with np.errstate(over="ignore"):
-                values = (frame.to_numpy(dtype=np.float64)[:, keep] - center) / scale
-            values = np.clip(values, -_FARTHEST, _FARTHEST)
-            series.append(TimedSeries(values, count_steps(frame.index, self._step)))
-        return series
 
     # ---- filling --------------------------------------------------------------------
 
@@ -409,21 +388,11 @@ class RNNImputer(TransformerConvention, BaseTransformer):
 
     def _estimate(self, X):
         """Estimate all entries of X and the spread of their errors, in its units."""
-        frames = [frame for _, frame in iterate_series(X)]
-        found = estimate(self._fitted, self._timed(frames))
-        return self._in_units(X, found)
+        found = estimate(self._fitted, self._standardise(X))
+        return self._columns.in_units(X.index, found)
 
-    def _in_units(self, X, found):
-        """Put estimates, series by series, at the rows of X, in its units."""
-        at = np.ix_(row_order(X.index), ~self._empty)
-        mean, spread = np.zeros(X.shape), np.zeros(X.shape)
-        mean[at] = np.concatenate([each for each, _ in found])
-        spread[at] = np.concatenate([each for _, each in found])
-        with np.errstate(over="ignore"):
-            # A column that was empty in `fit` has center 0.
-            mean, spread = mean * self._scale + self._center, spread * self._scale
-        largest = np.finfo(np.float64).max
-        return np.clip(mean, -largest, largest), np.minimum(spread, largest)
+    def _standardise(self, X):
+        return self._columns.standardise([frame for _, frame in iterate_series(X)])
 
     def _merge(self, X, mean):
         """Put estimates where X has no value."""
@@ -452,8 +421,8 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         data, restore = self._admit(X, reset=False)
         frame, _, metadata = self._check_X_y(X=data, return_metadata=True)
         mean, spread = self._estimate(frame)
-        deviation = np.ones(frame.shape[1])
-        deviation[~self._empty] = np.sqrt(self._fitted.residuals.variance(_ONE)[0])
+        deviation = np.sqrt(self._fitted.residuals.variance(_ONE)[0])
+        deviation = self._columns.with_empty(deviation, 1.0)
         std = np.where(frame.isna(), spread * deviation, 0.0)
         mean, std = (
             self._convert_output(part, metadata=metadata)
@@ -496,8 +465,8 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         mean, spread = self._estimate(frame)
         values = frame.to_numpy(dtype=np.float64)
         alpha = np.array([[(1 - c) / 2, (1 + c) / 2] for c in levels]).ravel()
-        errors = np.zeros((frame.shape[1], len(alpha)))
-        errors[~self._empty] = self._fitted.residuals.quantiles(_ONE, alpha)[0]
+        errors = self._fitted.residuals.quantiles(_ONE, alpha)[0]
+        errors = self._columns.with_empty(errors, 0.0)
         bounds = mean[..., None] + spread[..., None] * errors
         bounds = np.where(np.isnan(values)[..., None], bounds, values[..., None])
         columns = pd.MultiIndex.from_product([frame.columns, levels, _BOUNDS])
@@ -524,25 +493,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
         self._check_fitted()
         data, _ = self._admit(X, reset=False)
         frame, _ = self._check_X_y(X=data)
-        series = self._timed([part for _, part in iterate_series(frame)])
-        known = [~np.isnan(one.values) for one in series]
-        if not any(mask.any() for mask in known):
-            raise ValueError("X has no observed value to score")
-        gaps = np.concatenate([find_joint_gaps(mask) for mask in known])
-        absence = AbsenceDiffusion("mixed", _SCORE_RATE, _SCORE_SPREAD, gaps)
-        rng = np.random.default_rng(_SCORE_SEED)
-        removed = remove(series, absence, _SCORE_SPREAD, 1.0, rng)
-        corrupted = [
-            TimedSeries(np.where(gone, np.nan, one.values), one.times)
-            for one, gone in zip(series, removed, strict=True)
-        ]
-        errors = [
-            np.abs(mean - one.values)[gone]
-            for one, gone, (mean, _) in zip(
-                series, removed, estimate(self._fitted, corrupted), strict=True
-            )
-        ]
-        return -float(np.concatenate(errors).mean())
+        return -mean_error(self._fitted, self._standardise(frame))
 
     # ---- streams --------------------------------------------------------------------
 
@@ -592,20 +543,20 @@ class RNNImputer(TransformerConvention, BaseTransformer):
                 "reset_stream to begin anew"
             )
         mean, spread, self._stream = go_on(self._fitted, one, stream)
-        mean, _ = self._in_units(frame, [(mean, spread)])
+        mean, _ = self._columns.in_units(frame.index, [(mean, spread)])
         merged = self._merge(frame, mean)
         return restore(self._convert_output(merged, metadata=metadata))
 
     def _follow(self, frame, timed):
         """Standardise the next rows of a stream, at their times if they have any."""
-        kind = index_kind(frame.index)
-        if timed and kind is not self._step.kind:
+        kind, before = index_kind(frame.index), self._columns.unit.kind
+        if timed and kind is not before:
             raise ValueError(
                 f"the index of X is of the kind {kind.__name__}, that of `fit` was of "
-                f"the kind {self._step.kind.__name__}; give the same, or an array, "
+                f"the kind {before.__name__}; give the same, or an array, "
                 "whose rows follow each other by one step"
             )
-        (one,) = self._timed([frame])
+        (one,) = self._columns.standardise([frame])
         if timed:
             return one
         start = 0.0 if self._stream is None else self._stream.seen.time + 1

@@ -9,15 +9,10 @@ import numpy as np
 from sklrnn.data.absence import AbsenceDiffusion, find_joint_gaps
 from sklrnn.data.surroundings import find_companions
 from sklrnn.data.windows import validation_start
-from sklrnn.imputation.corruption import (
-    GapWindows,
-    TimedSeries,
-    TrainingWindows,
-    rows_of,
-    validation_windows,
-)
+from sklrnn.imputation.corruption import GapWindows, TrainingWindows, validation_windows
 from sklrnn.imputation.filling import FittedImputer
 from sklrnn.imputation.residuals import calibrate
+from sklrnn.imputation.tables import TimedSeries, rows_of
 from sklrnn.network.reconstruct import LOSSES, ReconstructionNetwork
 from sklrnn.training.batches import Windows
 from sklrnn.training.building import build_net

@@ -7,12 +7,12 @@ from sklrnn.data.surroundings import describe
 from sklrnn.imputation import corruption
 from sklrnn.imputation.corruption import (
     GapWindows,
-    TimedSeries,
     TrainingWindows,
     remove,
     tile,
     validation_windows,
 )
+from sklrnn.imputation.tables import TimedSeries
 
 LENGTH, N_COLUMNS = 12, 2
 SHAPE = {
