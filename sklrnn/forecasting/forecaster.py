@@ -62,29 +62,30 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         "transformer" (causal self-attention, another), the name of a plug-in, or a
         class that follows `sklrnn.network.cells.base.Cell`.
     cell_params : dict or None, default=None
-        Further arguments of the cell, such as ``{"nonlinearity": "relu"}`` for elman,
-        ``{"alpha": 0.5}`` for jordan, ``{"reset": "before"}`` for gru or
-        ``{"peephole": True}`` for lstm; see `sklrnn.network.cells`.
+        Further arguments of the cell. Such as ``{"nonlinearity": "relu"}`` for elman,
+        ``{"alpha": 0.5}`` for jordan, ``{"reset": "before"}`` for gru or ``{"peephole":
+        True}`` for lstm; see `sklrnn.network.cells`.
     hidden_size : int, default=64
         Number of features of the hidden state, per direction.
     num_layers : int, default=1
         Number of recurrent layers.
     direction : {"forward", "coupled", "decoupled"}, default="forward"
-        "coupled" reads the window from both ends at once (Schuster and Paliwal 1997).
-        "decoupled" trains a backward network first, which reads window and horizon
-        from their end, and freezes it; the forward network then learns to forecast
-        and to match its states (Serdyuk et al. 2018), and forecasts alone.
+        In which direction the network reads. "forward" reads the window from its
+        beginning; "coupled" from both ends at once (Schuster and Paliwal 1997).
+        "decoupled" trains a backward network first, which reads window and horizon from
+        their end, and freezes it; the forward network then learns to forecast and to
+        match its states (Serdyuk et al. 2018), and forecasts alone.
     fusion : str or class, default="concat"
-        How the two directions are joined: "concat", "gated", "recurrent", the name of
-        a plug-in or a class. With "decoupled" it serves reconstruction alone; with
+        How the two directions are joined: "concat", "gated", "recurrent", the name of a
+        plug-in or a class. With "decoupled" it serves reconstruction alone; with
         "forward" there is nothing to join.
     fusion_params : dict or None, default=None
         Further arguments of the fusion.
     window_length : int or None, default=None
-        Number of past steps that a forecast reads. None: two seasons where the index
-        tells the season (24 for months, 48 for hours), or the horizon if it is longer;
-        else twice the horizon and at least 24; in any case at most a third of the
-        series.
+        Number of steps in a window. A forecast reads that many past steps. None: two
+        seasons where the index tells the season (24 for months, 48 for hours), or the
+        horizon if it is longer; else twice the horizon and at least 24; in any case at
+        most a third of the series.
     horizon : int or None, default=None
         Number of steps that the network forecasts at once, and the number of steps
         ahead that intervals are calibrated for. None: as far as the `fh` given in
@@ -99,10 +100,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         "recursive" learns one step and feeds it back with the state carried on (with
         ``direction="coupled"`` the window is read again for every step).
     normalize : {"standard", "window", "last"} or None, default="window"
-        "standard" subtracts each column's mean and divides by its standard deviation;
-        "window" goes on to do so with each window's own (Kim et al. 2022), "last" to
-        subtract the window's last value; both undo it on the forecast. None takes the
-        values as they are.
+        How values are scaled. "standard" subtracts each column's mean and divides by
+        its standard deviation; "window" goes on to do so with each window's own (Kim et
+        al. 2022), "last" to subtract the window's last value; both undo it on the
+        forecast. None takes the values as they are.
     segment_length : int or None, default=None
         Number of steps that the recurrence reads at once (Lin et al. 2023): a linear
         layer makes one vector of them. Long windows become short sequences: 720 hours
@@ -127,9 +128,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     n_members : int, default=1
         Number of networks that are trained with other initial weights and averaged.
     dropout : float, default=0.0
-        Probability of variational dropout (one mask per sequence) on the input of
-        every layer (Gal and Ghahramani 2016), and on the states that the decoders
-        "parallel" and "recurrent" read segments from.
+        Probability of variational dropout (one mask per sequence) on the input of every
+        layer (Gal and Ghahramani 2016). Also on the states that the decoders "parallel"
+        and "recurrent" read segments from.
     recurrent_dropout : float, default=0.0
         The same on h_{t-1}, for cells with recurrent weights.
     layer_norm : bool, default=False
@@ -152,11 +153,11 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         others it corrects the levels of the quantiles (Chernozhukov et al. 2021), then
         the quantiles (Romano et al. 2019); if False they are as predicted.
     loss : {"mse", "mae", "huber"} or None, default=None
-        What is minimised over the observed entries, in standardised units: the mean
+        What is minimised. Over the observed entries, in standardised units: the mean
         squared error, whose best forecast is the mean; the mean absolute error, whose
         best is the median; or Huber's loss, between both, which counts errors above one
-        standard deviation as absolute ones. None: "huber", or "mae" where a value
-        is the same more than half of the time (rare sales, which are mostly 0). For
+        standard deviation as absolute ones. None: "huber", or "mae" where a value is
+        the same more than half of the time (rare sales, which are mostly 0). For
         ``distribution="point"``; the others have likelihoods for losses.
     optimizer : str or class, default="adamw"
         "adamw" (decoupled weight decay), "adam", "sgd", "rmsprop", or a torch class.
@@ -173,29 +174,29 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         Largest norm of the gradient (Pascanu et al. 2013).
     bptt_steps : int or None, default=None
         Number of steps after which gradients are cut while the state is carried on
-        (truncated backpropagation through time), for windows too long to unroll: what
+        (truncated backpropagation through time). For windows too long to unroll: what
         training remembers then grows with `bptt_steps`, not with the window.
     max_epochs : int or None, default=None
-        Largest number of passes over the windows. None: as many as make 2000
-        optimiser steps or 64,000 windows, whichever is less, from 4 to 300; where
-        there are more than 8192 windows, an epoch is then that many drawn at random.
+        Largest number of passes over the training data. None: as many as make 2000
+        optimiser steps or 64,000 windows, whichever is less, from 4 to 300; where there
+        are more than 8192 windows, an epoch is that many drawn at random.
     batch_size : int or None, default=None
-        Number of windows in a batch. None: a hundredth of the windows, from 16 to 128.
+        Size of a batch. None: a hundredth of the windows, from 16 to 128.
     validation_fraction : float or None, default=0.2
-        Newest share of every series, counted in steps with an observed target, that
-        is kept to choose the best epoch and to calibrate intervals; at least 3 steps,
-        or a third of a series of less than 9. With None or 0 nothing is kept: the epoch
-        of the lowest training loss is used and intervals rest on training residuals,
-        which are too small.
+        Share of the data that is kept to choose the best epoch. It is the newest part
+        of every series, counted in steps with an observed target, and calibrates
+        intervals, too; at least 3 steps, or a third of a series of less than 9. With
+        None or 0 nothing is kept: the epoch of the lowest training loss is used and
+        intervals rest on training residuals, which are too small.
     patience : int, "auto" or None, default="auto"
-        Training stops after this many epochs without improvement and goes back to
-        the best weights. "auto": 20, or, where an epoch is short, as many as make 100
+        Training stops after this many epochs without improvement and goes back to the
+        best weights. "auto": 20, or, where an epoch is short, as many as make 100
         optimiser steps. None: all epochs are run and the last weights kept.
     refit : bool, default=True
-        Whether a second network then learns from all windows, the newest included,
-        for as many epochs as were best (with `max_epochs` None, each of as many windows
-        as those of the first, drawn anew). It makes the forecast; intervals stay those
-        of the first, which has not seen the validation part. False keeps the first.
+        Whether a second network then learns from all data for as many epochs as were
+        best. With `max_epochs` None each of them has as many windows as those of the
+        first, drawn anew. It makes the forecast; intervals stay those of the first,
+        which has not seen the validation part. False keeps the first.
     fine_tune_epochs : int, default=0
         Epochs that `fit` trains after `pretrain`; 0 forecasts the new series with the
         pretrained weights (zero-shot).
@@ -214,9 +215,9 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     callbacks : list of skorch callbacks or None, default=None
         Passed to the skorch net as they are.
     warm_start : bool, default=False
-        Whether `fit` starts from the weights of the previous `fit`, and the optimiser
-        from its state (anew with ``direction="decoupled"``, which trains two networks);
-        window, horizon and network must then stay as they were.
+        Whether `fit` starts from the weights of the previous `fit`. The optimiser
+        starts from its state, too (anew with ``direction="decoupled"``, which trains
+        two networks); window, horizon and network must then stay as they were.
     random_state : int, numpy generator or None, default=None
         Makes results repeatable. Global generators are left alone.
     verbose : int, default=0

@@ -56,29 +56,34 @@ class RNNImputer(TransformerConvention, BaseTransformer):
     Parameters
     ----------
     cell : str or class, default="gru"
-        As for `RNNForecaster`: "elman", "jordan", "lstm", "gru", "grud", ...
+        "elman", "jordan", "lstm", "gru", "grud" (decay over gaps), "mingru" and
+        "minlstm" (parallel over time), "mlp" (the feed-forward window, a baseline),
+        "transformer" (causal self-attention, another), the name of a plug-in, or a
+        class that follows `sklrnn.network.cells.base.Cell`.
     cell_params : dict or None, default=None
         Further arguments of the cell.
     hidden_size : int, default=64
-        Number of features of the hidden state, per direction, and of the hidden layer
-        of the head.
+        Number of features of the hidden state, per direction. The hidden layer of the
+        head has as many.
     num_layers : int, default=1
         Number of recurrent layers.
     direction : {"coupled", "forward", "decoupled"}, default="coupled"
-        "coupled" reads the table from both ends at once. "forward" reads it from the
-        beginning: every fill rests on its own row and those before it, and
-        `partial_transform` takes new rows as they come. "decoupled" trains a backward
-        network first and freezes it; then a forward network, which learns to match
-        its states, too (Serdyuk et al. 2018), and beside it the fusion of both.
-        `transform` uses the fusion, `partial_transform` the forward network alone.
+        In which direction the network reads. "coupled" reads the table from both ends
+        at once. "forward" reads it from the beginning: every fill rests on its own row
+        and those before it, and `partial_transform` takes new rows as they come.
+        "decoupled" trains a backward network first and freezes it; then a forward
+        network, which learns to match its states, too (Serdyuk et al. 2018), and beside
+        it the fusion of both. `transform` uses the fusion, `partial_transform` the
+        forward network alone.
     fusion : str or class, default="concat"
-        How the two directions are joined: "concat", "gated", "recurrent", the name of
-        a plug-in or a class.
+        How the two directions are joined: "concat", "gated", "recurrent", the name of a
+        plug-in or a class.
     fusion_params : dict or None, default=None
         Further arguments of the fusion.
     window_length : int or None, default=None
-        Number of steps in a window of the training. None: 48, or as many as the
-        longest series has. What `transform` takes may be shorter or longer.
+        Number of steps in a window. Training reads that many at a time; what
+        `transform` takes may be shorter or longer. None: 48, or as many as the longest
+        series has.
     absence_pattern : str, default="mixed"
         How entries are removed in training, to learn from their absence: "point",
         "block", "channel" (blocks that spread over columns), "observed" (gaps like
@@ -90,7 +95,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
     absence_growth : float, default=0.0
         Share of the training over which the highest level rises from 0.
     loss : {"blend", "laplace_nll", "gaussian_nll", "mse"}, default="blend"
-        What is minimised, over entries that were removed and are known. "mse" is the
+        What is minimised. Over entries that were removed and are known: "mse" is the
         mean squared error; "laplace_nll" the Laplace likelihood with a spread learned
         for every entry, each entry weighted by the square root of its spread (Seitzer
         et al. 2022), which lies between absolute and relative errors; "blend" the sum
@@ -100,18 +105,19 @@ class RNNImputer(TransformerConvention, BaseTransformer):
     score_steps : {"all", "last"}, default="all"
         Which steps of a window are scored in training and validation.
     dropout : float, default=0.0
-        Probability of variational dropout on the input of every layer.
+        Probability of variational dropout (one mask per sequence) on the input of every
+        layer (Gal and Ghahramani 2016).
     recurrent_dropout : float, default=0.0
         The same on h_{t-1}, for cells with recurrent weights.
     layer_norm : bool, default=False
-        Whether to normalise inside the gates.
+        Whether to normalise inside the gates (Ba et al. 2016), for cells with gates.
     matching_weight : float, default=0.01
-        With "decoupled", the weight of the squared distance between the states of
-        both networks.
+        With "decoupled", the weight lambda of the squared distance between the states
+        of both networks.
     matching_schedule : {"constant", "rise", "fall"}, default="constant"
-        Course of that weight over the training.
+        Course of that weight over the training: constant, up from 0, down to 0.
     optimizer : str or class, default="adamw"
-        "adamw", "adam", "sgd", "rmsprop", or a torch class.
+        "adamw" (decoupled weight decay), "adam", "sgd", "rmsprop", or a torch class.
     lr : float, default=5e-3
         Peak learning rate.
     weight_decay : float, default=1e-2
@@ -119,29 +125,31 @@ class RNNImputer(TransformerConvention, BaseTransformer):
     warmup : float, default=0.1
         Share of the training over which the learning rate rises linearly.
     schedule : {"cosine", "plateau"} or None, default="cosine"
-        Course of the learning rate after the warm-up.
+        Course of the learning rate after the warm-up: down to a hundredth along a
+        cosine; halved after every 5 epochs without a better validation loss; constant.
     gradient_clip : float or None, default=1.0
-        Largest norm of the gradient.
+        Largest norm of the gradient (Pascanu et al. 2013).
     bptt_steps : int or None, default=None
-        Number of steps after which gradients are cut while the state is carried on.
+        Number of steps after which gradients are cut while the state is carried on
+        (truncated backpropagation through time).
     max_epochs : int or None, default=None
-        Largest number of passes over the windows. None: as many as make 4000
+        Largest number of passes over the training data. None: as many as make 4000
         optimiser steps or 256,000 windows, whichever is less, from 4 to 300; where
         there are more than 8192 windows, an epoch is that many drawn at random.
     batch_size : int or None, default=None
-        Number of windows in a batch. None: a hundredth of the windows, from 16 to 64.
+        Size of a batch. None: a hundredth of the windows, from 16 to 64.
     validation_fraction : float or None, default=0.2
-        Newest share of the rows of every series with a value, from which entries are
-        removed to choose the best epoch and to calibrate intervals; at least 3 rows, or
-        a third of a series of less than 9. With None or 0 nothing is kept: the epoch of
-        the lowest training loss is used, and intervals rest on entries that the network
-        has learned from.
+        Share of the data that is kept to choose the best epoch. It is the newest part
+        of every series, counted in rows with a value, from which entries are removed,
+        and calibrates intervals, too; at least 3 rows, or a third of a series of less
+        than 9. With None or 0 nothing is kept: the epoch of the lowest training loss is
+        used, and intervals rest on entries that the network has learned from.
     patience : int, "auto" or None, default=50
         Training stops after this many epochs without improvement and goes back to the
-        best weights. "auto": 20, or as many as make 100 optimiser steps. None: all
-        epochs are run and the last weights kept.
+        best weights. "auto": 20, or, where an epoch is short, as many as make 100
+        optimiser steps. None: all epochs are run and the last weights kept.
     refit : bool, default=True
-        Whether a second network then learns from all rows for as many epochs as were
+        Whether a second network then learns from all data for as many epochs as were
         best. False keeps the first, which takes half the time.
     keep_empty_features : bool, default=False
         Whether a column without any value in `fit` is filled with 0 (as scikit-learn's

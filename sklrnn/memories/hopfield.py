@@ -118,8 +118,8 @@ class HopfieldMemory(BaseEstimator):
     max_iter : int, default=100
         Most iterations of `predict`. In an iteration every unit is updated once.
     random_state : int, numpy generator or None, default=None
-        Draws the order of asynchronous updates, in `fit`: equal cues then have equal
-        answers. Nothing else is random.
+        Makes results repeatable. It draws the order of asynchronous updates, in `fit`:
+        equal cues then have equal answers. Nothing else is random.
 
     Attributes
     ----------

@@ -24,8 +24,10 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
     Parameters
     ----------
     cell : str or class, default="gru"
-        As for `RNNForecaster`: "elman", "jordan", "lstm", "gru", ..., the name of a
-        plug-in or a class.
+        "elman", "jordan", "lstm", "gru", "grud" (decay over gaps), "mingru" and
+        "minlstm" (parallel over time), "mlp" (the feed-forward window, a baseline),
+        "transformer" (causal self-attention, another), the name of a plug-in, or a
+        class that follows `sklrnn.network.cells.base.Cell`.
     cell_params : dict or None, default=None
         Further arguments of the cell.
     hidden_size : int, default=64
@@ -33,37 +35,40 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
     num_layers : int, default=1
         Number of recurrent layers.
     direction : {"forward", "coupled", "decoupled"}, default="coupled"
-        "forward" reads a sequence from its beginning; "coupled" from both ends at once.
-        "decoupled" trains a backward network to predict each step from those that
-        follow, freezes it, and trains the forward network to match its states, too
-        (Serdyuk et al. 2018); answers are the forward network's.
+        In which direction the network reads. "forward" reads a sequence from its
+        beginning; "coupled" from both ends at once. "decoupled" trains a backward
+        network to predict each step from those that follow, freezes it, and trains the
+        forward network to match its states, too (Serdyuk et al. 2018); answers are the
+        forward network's.
     fusion : str or class, default="concat"
-        How the two directions are joined: "concat", "gated", "recurrent", the name of
-        a plug-in or a class.
+        How the two directions are joined: "concat", "gated", "recurrent", the name of a
+        plug-in or a class.
     fusion_params : dict or None, default=None
         Further arguments of the fusion.
     pooling : {"last", "mean", "max", "attention"}, default="attention"
         How one vector is made of the outputs of all steps; "last" takes what is known
         after the whole sequence. See `sklrnn.network.pooling.Pooling`.
     normalize : {"standard", "sequence"} or None, default="standard"
-        "standard" scales every channel with its mean and standard deviation in `fit`;
-        "sequence" then gives every channel of every sequence a mean of 0 and a
-        deviation of 1.
+        How values are scaled. "standard" scales every channel with its mean and
+        standard deviation in `fit`; "sequence" then gives every channel of every
+        sequence a mean of 0 and a deviation of 1. None takes the values as they are.
     dropout : float, default=0.0
-        Probability of variational dropout on the input of every layer.
+        Probability of variational dropout (one mask per sequence) on the input of every
+        layer (Gal and Ghahramani 2016).
     recurrent_dropout : float, default=0.0
         The same on h_{t-1}, for cells with recurrent weights.
     layer_norm : bool, default=False
-        Whether to normalise inside the gates.
+        Whether to normalise inside the gates (Ba et al. 2016), for cells with gates.
     bptt_steps : int or None, default=None
-        Number of steps after which gradients are cut while the state is carried on.
+        Number of steps after which gradients are cut while the state is carried on
+        (truncated backpropagation through time).
     matching_weight : float, default=0.01
-        With "decoupled", the weight of the squared distance between the states of
-        both networks.
+        With "decoupled", the weight lambda of the squared distance between the states
+        of both networks.
     matching_schedule : {"constant", "rise", "fall"}, default="constant"
-        Course of that weight over the training.
+        Course of that weight over the training: constant, up from 0, down to 0.
     optimizer : str or class, default="adamw"
-        "adamw", "adam", "sgd", "rmsprop", or a torch class.
+        "adamw" (decoupled weight decay), "adam", "sgd", "rmsprop", or a torch class.
     lr : float, default=5e-3
         Peak learning rate.
     weight_decay : float, default=1e-2
@@ -71,26 +76,27 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
     warmup : float, default=0.1
         Share of the training over which the learning rate rises linearly.
     schedule : {"cosine", "plateau"} or None, default="cosine"
-        Course of the learning rate after the warm-up.
+        Course of the learning rate after the warm-up: down to a hundredth along a
+        cosine; halved after every 5 epochs without a better validation loss; constant.
     gradient_clip : float or None, default=1.0
-        Largest norm of the gradient.
+        Largest norm of the gradient (Pascanu et al. 2013).
     max_epochs : int or None, default=None
-        Largest number of passes over the sequences. None: as many as make 2000
+        Largest number of passes over the training data. None: as many as make 2000
         optimiser steps or 64,000 sequences, whichever is less, from 4 to 300; where
         there are more than 8192 sequences, an epoch is that many drawn at random.
     batch_size : int or None, default=None
-        Number of sequences in a batch. None: a hundredth of them, from 16 to 128.
+        Size of a batch. None: a hundredth of the sequences, from 16 to 128.
     validation_fraction : float or None, default=0.2
-        Share of the sequences that is kept to choose the best
-        epoch. With None or 0 nothing is kept, and the epoch of the lowest training
-        loss is used.
+        Share of the data that is kept to choose the best epoch. Sequences are drawn at
+        random. With None or 0 nothing is kept: the epoch of the lowest training loss is
+        used.
     patience : int, "auto" or None, default=50
         Training stops after this many epochs without improvement and goes back to the
-        best weights. "auto": 20, or as many as make 100 optimiser steps. None: all
-        epochs are run and the last weights kept.
+        best weights. "auto": 20, or, where an epoch is short, as many as make 100
+        optimiser steps. None: all epochs are run and the last weights kept.
     refit : bool, default=True
-        Whether a second network then learns from all sequences for as many epochs as
-        were best. False keeps the first, which takes half the time.
+        Whether a second network then learns from all data for as many epochs as were
+        best. False keeps the first, which takes half the time.
     device : str, default="cpu"
         Torch device.
     callbacks : list of skorch callbacks or None, default=None

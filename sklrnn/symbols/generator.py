@@ -33,34 +33,39 @@ class RNNGenerator(BaseEstimator):
     Parameters
     ----------
     cell : str or class, default="lstm"
-        As for `RNNForecaster`: "elman", "jordan", "lstm", "gru", ...
+        "elman", "jordan", "lstm", "gru", "grud" (decay over gaps), "mingru" and
+        "minlstm" (parallel over time), "mlp" (the feed-forward window, a baseline),
+        "transformer" (causal self-attention, another), the name of a plug-in, or a
+        class that follows `sklrnn.network.cells.base.Cell`.
     cell_params : dict or None, default=None
         Further arguments of the cell.
     embedding_size : int or None, default=None
-        Number of features learned for every symbol, which the first layer reads. None:
-        it reads one-hot rows, as many features as there are symbols, scaled to a mean
-        square of 1.
+        Number of features learned for every symbol or token. The first layer reads
+        them. None: it reads one-hot rows, as many features as there are symbols, scaled
+        to a mean square of 1.
     hidden_size : int, default=128
-        Number of features of the hidden state.
+        Number of features of the hidden state, per direction.
     num_layers : int, default=1
         Number of recurrent layers.
     direction : {"forward", "decoupled"}, default="forward"
+        In which direction the network reads. "forward" reads from the beginning.
         "decoupled" trains a backward network first, which predicts every symbol from
         what follows it, and freezes it; then the forward one learns to match its
         states, too (Serdyuk et al. 2018). Generation uses the forward network alone.
     dropout : float, default=0.0
-        Probability of variational dropout on the input of every layer.
+        Probability of variational dropout (one mask per sequence) on the input of every
+        layer (Gal and Ghahramani 2016).
     recurrent_dropout : float, default=0.0
         The same on h_{t-1}, for cells with recurrent weights.
     layer_norm : bool, default=False
-        Whether to normalise inside the gates.
+        Whether to normalise inside the gates (Ba et al. 2016), for cells with gates.
     matching_weight : float, default=0.01
-        With "decoupled", the weight of the squared distance between the states of
-        both networks.
+        With "decoupled", the weight lambda of the squared distance between the states
+        of both networks.
     matching_schedule : {"constant", "rise", "fall"}, default="constant"
-        Course of that weight over the training.
+        Course of that weight over the training: constant, up from 0, down to 0.
     optimizer : str or class, default="adamw"
-        "adamw", "adam", "sgd", "rmsprop", or a torch class.
+        "adamw" (decoupled weight decay), "adam", "sgd", "rmsprop", or a torch class.
     lr : float, default=1e-2
         Peak learning rate.
     weight_decay : float, default=1e-2
@@ -68,41 +73,44 @@ class RNNGenerator(BaseEstimator):
     warmup : float, default=0.1
         Share of the training over which the learning rate rises linearly.
     schedule : {"cosine", "plateau"} or None, default="cosine"
-        Course of the learning rate after the warm-up.
+        Course of the learning rate after the warm-up: down to a hundredth along a
+        cosine; halved after every 5 epochs without a better validation loss; constant.
     gradient_clip : float or None, default=1.0
-        Largest norm of the gradient.
+        Largest norm of the gradient (Pascanu et al. 2013).
     bptt_steps : int or None, default=64
-        Number of symbols in a piece. The weights change after every piece, and the
-        state is carried on to the next one of the same sequence, without gradient
-        (truncated backpropagation through time). None takes sequences whole.
+        Number of steps after which gradients are cut while the state is carried on
+        (truncated backpropagation through time). The weights change after every piece
+        of that many symbols, and the state is carried on to the next piece of the same
+        sequence. None takes sequences whole.
     max_epochs : int or None, default=None
-        Largest number of passes over the data. None: as many as make 2000 optimiser
-        steps, from 4 to 300.
+        Largest number of passes over the training data. None: as many as make 2000
+        optimiser steps, from 4 to 300.
     batch_size : int or None, default=None
-        Number of sequences that are read at once; a text is cut into that many
-        parallel streams of the same length. None: for sequences a hundredth of their
-        number, from 16 to 64; for a text as many streams as have 32 pieces each, from
-        1 to 64.
+        Size of a batch. That many sequences are read at once; a text is cut into that
+        many parallel streams of the same length. None: for sequences a hundredth of
+        their number, from 16 to 64; for a text as many streams as have 32 pieces each,
+        from 1 to 64.
     validation_fraction : float or None, default=0.1
-        The end of a text, or a share of the sequences drawn at random, on which the
-        best epoch is chosen. With None or 0 nothing is kept, and the epoch of the
-        lowest training loss is used.
+        Share of the data that is kept to choose the best epoch. It is the end of a
+        text, or sequences drawn at random. With None or 0 nothing is kept: the epoch of
+        the lowest training loss is used.
     patience : int, "auto" or None, default=50
         Training stops after this many epochs without improvement and goes back to the
-        best weights. "auto": 20, or as many as make 100 optimiser steps. None: all
-        epochs are run and the last weights kept.
+        best weights. "auto": 20, or, where an epoch is short, as many as make 100
+        optimiser steps. None: all epochs are run and the last weights kept.
     refit : bool, default=False
         Whether a second network then learns from all data for as many epochs as were
-        best, which doubles the time.
+        best. It doubles the time.
     device : str, default="cpu"
         Torch device.
     callbacks : list of skorch callbacks or None, default=None
         Passed to the skorch net as they are.
     warm_start : bool, default=False
-        Whether `fit` starts from the weights of the previous `fit`, whose symbols it
-        keeps.
+        Whether `fit` starts from the weights of the previous `fit`. Symbols are then
+        those of that `fit`, and no others.
     random_state : int, numpy generator or None, default=None
-        Makes the training repeatable. Global generators are left alone.
+        Makes results repeatable. Global generators are left alone. `generate` has one
+        of its own.
     verbose : int, default=0
         1 prints skorch's table of epochs.
 

@@ -42,8 +42,11 @@ class RNNSeq2Seq(BaseEstimator):
     Parameters
     ----------
     cell : str or class, default="gru"
-        As for `RNNForecaster`: "elman", "jordan", "lstm", "gru", ...; of encoder and
-        decoder.
+        "elman", "jordan", "lstm", "gru", "grud" (decay over gaps), "mingru" and
+        "minlstm" (parallel over time), "mlp" (the feed-forward window, a baseline),
+        "transformer" (causal self-attention, another), the name of a plug-in, or a
+        class that follows `sklrnn.network.cells.base.Cell`. Encoder and decoder have
+        the same.
     cell_params : dict or None, default=None
         Further arguments of the cell.
     attention : {"additive", "location", "dot"} or None, default="additive"
@@ -55,18 +58,19 @@ class RNNSeq2Seq(BaseEstimator):
         al. 2015). None: it has a summary of the whole sequence only (Sutskever et al.
         2014).
     embedding_size : int or None, default=None
-        Number of features learned for every token, on both sides. None: one-hot rows,
-        as many features as there are tokens.
+        Number of features learned for every symbol or token. On both sides. None:
+        one-hot rows, as many features as there are tokens.
     hidden_size : int, default=64
-        Number of features of the hidden state, per direction, and of the hidden layer
-        of the attention.
+        Number of features of the hidden state, per direction. The hidden layer of the
+        attention has as many.
     num_layers : int, default=1
-        Number of recurrent layers of the encoder, and of the decoder.
+        Number of recurrent layers. Encoder and decoder each have that many.
     direction : {"coupled", "forward"}, default="coupled"
-        How the encoder reads: from both ends, or from the beginning alone.
+        In which direction the network reads. "coupled": the encoder reads from both
+        ends; "forward": from the beginning alone.
     fusion : str or class, default="concat"
-        How the two directions are joined: "concat", "gated", "recurrent", the name of
-        a plug-in or a class.
+        How the two directions are joined: "concat", "gated", "recurrent", the name of a
+        plug-in or a class.
     fusion_params : dict or None, default=None
         Further arguments of the fusion.
     teacher_forcing : float, default=1.0
@@ -83,13 +87,14 @@ class RNNSeq2Seq(BaseEstimator):
         Largest number of tokens that `predict` writes. None: 10 more than the length
         of the input times the largest ratio of lengths in `fit`.
     dropout : float, default=0.0
-        Probability of variational dropout on the input of every layer.
+        Probability of variational dropout (one mask per sequence) on the input of every
+        layer (Gal and Ghahramani 2016).
     recurrent_dropout : float, default=0.0
         The same on h_{t-1}, for cells with recurrent weights.
     layer_norm : bool, default=False
-        Whether to normalise inside the gates.
+        Whether to normalise inside the gates (Ba et al. 2016), for cells with gates.
     optimizer : str or class, default="adamw"
-        "adamw", "adam", "sgd", "rmsprop", or a torch class.
+        "adamw" (decoupled weight decay), "adam", "sgd", "rmsprop", or a torch class.
     lr : float, default=5e-3
         Peak learning rate.
     weight_decay : float, default=1e-2
@@ -97,32 +102,34 @@ class RNNSeq2Seq(BaseEstimator):
     warmup : float, default=0.1
         Share of the training over which the learning rate rises linearly.
     schedule : {"cosine", "plateau"} or None, default="cosine"
-        Course of the learning rate after the warm-up.
+        Course of the learning rate after the warm-up: down to a hundredth along a
+        cosine; halved after every 5 epochs without a better validation loss; constant.
     gradient_clip : float or None, default=1.0
-        Largest norm of the gradient.
+        Largest norm of the gradient (Pascanu et al. 2013).
     max_epochs : int or None, default=None
-        Largest number of passes over the pairs. None: as many as make 2000 optimiser
-        steps or 64,000 pairs, whichever is less, from 4 to 300; where there are more
-        than 8192 pairs, an epoch is that many drawn at random.
+        Largest number of passes over the training data. None: as many as make 2000
+        optimiser steps or 64,000 pairs, whichever is less, from 4 to 300; where there
+        are more than 8192 pairs, an epoch is that many drawn at random.
     batch_size : int or None, default=None
-        Number of pairs in a batch. None: a hundredth of the pairs, from 16 to 128.
+        Size of a batch. None: a hundredth of the pairs, from 16 to 128.
     validation_fraction : float or None, default=0.1
-        Share of the pairs, drawn at random, that is kept to choose the best epoch.
-        With None or 0 nothing is kept: the epoch of the lowest training loss is used.
+        Share of the data that is kept to choose the best epoch. Pairs are drawn at
+        random. With None or 0 nothing is kept: the epoch of the lowest training loss is
+        used.
     patience : int, "auto" or None, default=50
         Training stops after this many epochs without improvement and goes back to the
-        best weights. "auto": 20, or as many as make 100 optimiser steps. None: all
-        epochs are run and the last weights kept.
+        best weights. "auto": 20, or, where an epoch is short, as many as make 100
+        optimiser steps. None: all epochs are run and the last weights kept.
     refit : bool, default=True
-        Whether a second network then learns from all pairs for as many epochs as were
+        Whether a second network then learns from all data for as many epochs as were
         best. False keeps the first, which takes half the time.
     device : str, default="cpu"
         Torch device.
     callbacks : list of skorch callbacks or None, default=None
         Passed to the skorch net as they are.
     warm_start : bool, default=False
-        Whether `fit` starts from the weights of the previous `fit`, whose tokens it
-        then knows, and no others.
+        Whether `fit` starts from the weights of the previous `fit`. Tokens are then
+        those of that `fit`, and no others.
     random_state : int, numpy generator or None, default=None
         Makes results repeatable. Global generators are left alone.
     verbose : int, default=0
