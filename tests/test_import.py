@@ -10,50 +10,29 @@ import sklrnn
 
 # Where users import from; what stands elsewhere may move.
 PUBLIC = {
-    "sklrnn": sklrnn.__all__,
-    "sklrnn.datasets": [
-        "load_compressor",
-        "load_digit_sequences",
-        "make_adding",
-        "make_copy",
-        "make_dates",
-        "make_lag_task",
-        "make_noise_free_lag",
-        "make_reber",
-        "make_reversal",
-        "make_syllables",
-        "make_temporal_order",
-        "make_temporal_xor",
-        "reber_successors",
-    ],
-    "sklrnn.experiments": ["Backtest", "compare"],
-    "sklrnn.experiments.backtest": ["Backtest", "backtest"],
-    "sklrnn.inspection": ["fusion_gates", "gradient_flow"],
-    "sklrnn.network.cells.base": ["Cell", "LayerCell"],
-    "sklrnn.network.cells.elman": ["Elman"],
-    "sklrnn.network.cells.gru": ["GRU"],
-    "sklrnn.network.cells.grud": ["GRUD"],
-    "sklrnn.network.cells.jordan": ["Jordan"],
-    "sklrnn.network.cells.lstm": ["LSTM"],
-    "sklrnn.network.cells.mingru": ["MinGRU"],
-    "sklrnn.network.cells.minlstm": ["MinLSTM"],
-    "sklrnn.network.cells.mlp": ["MLP"],
-    "sklrnn.network.cells.transformer": ["Transformer"],
-    "sklrnn.network.fusions": ["Concat", "Gated", "Recurrent"],
-    "sklrnn.plotting": [
-        "plot_absence",
-        "plot_attention",
-        "plot_forecast",
-        "plot_fusion_gates",
-        "plot_gradient_flow",
-        "plot_imputation",
-        "plot_load",
-        "plot_panel",
-        "plot_recall",
-        "plot_surprisal",
-    ],
-    "sklrnn.testing": ["check_cell", "check_fusion"],
-    "sklrnn.training": ["DivergenceError"],
+    "sklrnn": " ".join(sklrnn.__all__),
+    "sklrnn.datasets": "load_compressor load_digit_sequences make_adding make_copy "
+    "make_dates make_lag_task make_noise_free_lag make_reber make_reversal "
+    "make_syllables make_temporal_order make_temporal_xor reber_successors",
+    "sklrnn.experiments": "Backtest compare",
+    "sklrnn.experiments.backtest": "Backtest backtest",
+    "sklrnn.inspection": "fusion_gates gradient_flow",
+    "sklrnn.network.cells.base": "Cell LayerCell",
+    "sklrnn.network.cells.elman": "Elman",
+    "sklrnn.network.cells.gru": "GRU",
+    "sklrnn.network.cells.grud": "GRUD",
+    "sklrnn.network.cells.jordan": "Jordan",
+    "sklrnn.network.cells.lstm": "LSTM",
+    "sklrnn.network.cells.mingru": "MinGRU",
+    "sklrnn.network.cells.minlstm": "MinLSTM",
+    "sklrnn.network.cells.mlp": "MLP",
+    "sklrnn.network.cells.transformer": "Transformer",
+    "sklrnn.network.fusions": "Concat Gated Recurrent",
+    "sklrnn.plotting": "plot_absence plot_attention plot_forecast plot_fusion_gates "
+    "plot_gradient_flow plot_imputation plot_load plot_panel plot_recall "
+    "plot_surprisal",
+    "sklrnn.testing": "check_cell check_fusion",
+    "sklrnn.training": "DivergenceError",
 }
 
 
@@ -92,7 +71,7 @@ def test_unknown_name():
 @pytest.mark.parametrize("module", PUBLIC)
 def test_public_imports_stay(module):
     found = import_module(module)
-    assert [name for name in PUBLIC[module] if not hasattr(found, name)] == []
+    assert [name for name in PUBLIC[module].split() if not hasattr(found, name)] == []
 
 
 def test_an_error_can_be_caught_without_torch():

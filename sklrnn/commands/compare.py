@@ -9,23 +9,7 @@ from typing import Any
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare architectures on a table, and write the report.
-
-    Parameters
-    ----------
-    args : Namespace
-        The arguments that `sklrnn.commands.arguments.make_parser` describes.
-
-    Returns
-    -------
-    status : int
-        0.
-
-    Raises
-    ------
-    ValueError, TypeError, OSError, PluginError
-        If the arguments, the data or the files to write are unusable.
-    """
+    """Compare architectures on a table, and write the report."""
     grid = _grid(args.grid) if args.grid else None
 
     from sklrnn.experiments.comparison import run_comparison
@@ -33,10 +17,10 @@ def run(args: argparse.Namespace) -> int:
 
     found = run_comparison(
         args.data,
-        args.task,
-        grid,
-        args.seeds,
-        args.n_jobs or (2 if args.quick else 1),
+        task=args.task,
+        grid=grid,
+        seeds=args.seeds,
+        n_jobs=args.n_jobs or (2 if args.quick else 1),
         out=args.out,
         columns=args.columns or None,
         time=args.time,

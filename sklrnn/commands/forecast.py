@@ -25,23 +25,7 @@ COVERAGES = (0.8, 0.95)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Backtest, forecast and draw.
-
-    Parameters
-    ----------
-    args : Namespace
-        The arguments that `sklrnn.commands.arguments.make_parser` describes.
-
-    Returns
-    -------
-    status : int
-        0.
-
-    Raises
-    ------
-    ValueError, TypeError, OSError, PluginError
-        If the arguments, the data or the files to write are unusable.
-    """
+    """Backtest, forecast and draw."""
     check_outputs(args)
     data = _read(args)
     time = str(data.y.index.name)

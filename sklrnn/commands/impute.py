@@ -24,23 +24,7 @@ COVERAGE = 0.9
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fill the gaps of a table.
-
-    Parameters
-    ----------
-    args : Namespace
-        The arguments that `sklrnn.commands.arguments.make_parser` describes.
-
-    Returns
-    -------
-    status : int
-        0.
-
-    Raises
-    ------
-    ValueError, TypeError, OSError, PluginError
-        If the arguments, the data or the files to write are unusable.
-    """
+    """Fill the gaps of a table."""
     check_outputs(args)
     data = _read(args)
     print(data.report, flush=True)

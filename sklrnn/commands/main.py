@@ -13,8 +13,10 @@ from sklrnn.commands import compare, forecast, impute, plugins
 from sklrnn.commands.arguments import make_parser
 from sklrnn.registry import PluginError
 
-# Help and wrong arguments are answered at once: the commands import what takes
-# seconds to import where they use it.
+# Each takes the parsed arguments and returns the exit status, or raises a ValueError,
+# TypeError, OSError or PluginError if arguments, data or files are unusable. Help and
+# wrong arguments are answered at once: the commands import what takes seconds to import
+# where they use it.
 _RUN = {
     "compare": compare.run,
     "forecast": forecast.run,

@@ -8,18 +8,7 @@ from sklrnn.registry import plugins
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the cells and fusions that can be named.
-
-    Parameters
-    ----------
-    args : Namespace
-        The arguments that `sklrnn.commands.arguments.make_parser` describes.
-
-    Returns
-    -------
-    status : int
-        1 if ``--check`` finds a broken one, else 0.
-    """
+    """Print the cells and fusions that can be named; 1 if one is found broken."""
     found = plugins(load=args.check)
     header = tuple(name.upper() for name in found[0]._fields)
     rows = [header, *(tuple(text or "-" for text in plugin) for plugin in found)]

@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -157,38 +158,19 @@ def compare(
     {'elman forward': 2, 'gru forward': 2, 'last value': 1, 'linear interpolation': 0,
      'mean': 1}
     """
-    given = {name: value for name, value in locals().items() if name != "data"}
-    found = run_comparison(
-        data,
-        task,
-        grid,
-        seeds,
-        n_jobs,
-        out=out,
-        columns=columns,
-        time=time,
-        start=start,
-        end=end,
-        window_length=window_length,
-        n_after=n_after,
-        stride=stride,
-        hidden_size=hidden_size,
-        max_epochs=max_epochs,
-        batch_size=batch_size,
-        quick=quick,
-        overwrite=overwrite,
-        say=_say if verbose else silent,
-        command=_call(data, given),
-    )
-    return found.results
+    asked = dict(locals())
+    command, say = _call(asked), _say if asked.pop("verbose") else silent
+    return run_comparison(**asked, say=say, command=command).results
 
 
-def _call(data: Any, given: dict[str, Any]) -> str:
+def _call(asked: dict[str, Any]) -> str:
     """Write the call of `compare` down, with what is not by default."""
     signature = inspect.signature(compare).parameters
+    data = asked["data"]
     words = [repr(str(data)) if isinstance(data, (str, os.PathLike)) else "data"]
-    for name, value in given.items():
-        if value is not signature[name].default and value != signature[name].default:
+    for name, value in asked.items():
+        default = signature[name].default
+        if name != "data" and value is not default and value != default:
             shown = str(value) if isinstance(value, os.PathLike) else plain(value)
             words.append(f"{name}={shown!r}")
     return f"sklrnn.experiments.compare({', '.join(words)})"
@@ -200,73 +182,49 @@ def _say(text: str) -> None:
 
 def run_comparison(
     data: Any,
-    task: str = "both",
-    grid: Any = None,
-    seeds: int | Sequence[int] | None = None,
-    n_jobs: int | None = None,
     *,
-    out: str | os.PathLike[str] | None = None,
-    columns: str | Sequence[str] | None = None,
-    time: str | None = None,
-    start: Any = None,
-    end: Any = None,
-    window_length: int | None = None,
-    n_after: int | None = None,
-    stride: int | None = None,
-    hidden_size: int | None = None,
-    max_epochs: int | None = None,
-    batch_size: int = 64,
-    quick: bool = False,
-    overwrite: bool = False,
     say: Callable[[str], None] = silent,
     command: str = "",
+    **asked: Any,
 ) -> Comparison:
     """Do what `compare` describes, and return all that the report holds.
 
     Parameters
     ----------
+    data : DataFrame, path-like, or "compressor"
     say : callable
         Takes what is told, a line at a time.
     command : str
         How the comparison was asked for, for the report.
+    **asked
+        Arguments of `compare`; what is not given is as by default.
     """
-    tasks = _tasks(task)
-    chosen_seeds = _seeds(seeds, quick)
-    window_length = _whole("window_length", window_length, 24 if quick else 48, 4)
-    n_after = _whole("n_after", n_after, window_length // 2, 1)
-    if stride is not None:
-        check_integer("stride", stride, low=1)
-    settings = Settings(
-        hidden_size=_whole("hidden_size", hidden_size, 16 if quick else 32, 1),
-        max_epochs=_whole("max_epochs", max_epochs, 5, 1)
-        if quick or max_epochs is not None
-        else None,
-        batch_size=_whole("batch_size", batch_size, 64, 1),
-    )
-    if grid is None:
-        grid = QUICK_GRID if quick else FULL_GRID
+    bound = inspect.signature(compare).bind(data, **asked)
+    bound.apply_defaults()
+    ask = SimpleNamespace(**bound.arguments)
+    tasks, seeds = _tasks(ask.task), _seeds(ask.seeds, ask.quick)
+    settings = _settings(ask)
+    grid = (QUICK_GRID if ask.quick else FULL_GRID) if ask.grid is None else ask.grid
     architectures, skipped = expand(grid, tasks)
-    newest = _QUICK_ROWS if quick else None
-    table, lines = load(data, columns, time, start, end, newest)
-    protocol = split(table, window_length=window_length, n_after=n_after, stride=stride)
+    protocol, lines = _protocol(ask)
     folder = None
-    if out is not None:
+    if ask.out is not None:
         _check_report()
-        identity = _identity(protocol, settings, stride)
-        folder = Folder(out, identity, overwrite)
-    for line in [*lines, *_described(protocol), *skipped]:
+        identity = _identity(protocol, settings, ask.stride)
+        folder = Folder(ask.out, identity, ask.overwrite)
+    for line in [*lines, *skipped]:
         say(line)
-    runner = Runner(protocol, settings, folder, n_jobs, say)
-    records, refused = runner.run(architectures, chosen_seeds)
+    runner = Runner(protocol, settings, folder, ask.n_jobs, say)
+    records, refused = runner.run(architectures, seeds)
     records += [r for r in run_naive(protocol) if r["task"] in tasks]
     found = Comparison(
         results=tabulate(records),
         records=records,
         protocol=protocol,
         settings=settings,
-        lines=[*lines, *_described(protocol)],
+        lines=lines,
         skipped=[*skipped, *refused],
-        seeds=chosen_seeds,
+        seeds=seeds,
         command=command,
         machine=_machine(),
     )
@@ -299,6 +257,29 @@ def _seeds(seeds: Any, quick: bool) -> list[int]:
         return [int(seed) for seed in seeds]
     check_integer("seeds", seeds, low=1)
     return list(range(seeds))
+
+
+def _settings(ask: Any) -> Settings:
+    quick, max_epochs = ask.quick, None
+    if quick or ask.max_epochs is not None:
+        max_epochs = _whole("max_epochs", ask.max_epochs, 5, 1)
+    return Settings(
+        hidden_size=_whole("hidden_size", ask.hidden_size, 16 if quick else 32, 1),
+        max_epochs=max_epochs,
+        batch_size=_whole("batch_size", ask.batch_size, 64, 1),
+    )
+
+
+def _protocol(ask: Any) -> tuple[Protocol, list[str]]:
+    """Read the table; return how it is split, and lines that say so."""
+    length = _whole("window_length", ask.window_length, 24 if ask.quick else 48, 4)
+    n_after = _whole("n_after", ask.n_after, length // 2, 1)
+    if ask.stride is not None:
+        check_integer("stride", ask.stride, low=1)
+    newest = _QUICK_ROWS if ask.quick else None
+    table, lines = load(ask.data, ask.columns, ask.time, ask.start, ask.end, newest)
+    found = split(table, window_length=length, n_after=n_after, stride=ask.stride)
+    return found, [*lines, *_described(found)]
 
 
 def _whole(name: str, value: Any, default: int, low: int) -> int:

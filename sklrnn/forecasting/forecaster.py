@@ -31,6 +31,7 @@ from sklrnn.forecasting.updating import take_in
 from sklrnn.interfaces import conventions
 from sklrnn.interfaces.parameters import draw_seed
 from sklrnn.training import DivergenceError
+from sklrnn.training.course import show
 from sklrnn.training.parameters import check_params
 from sklrnn.training.processes import Processes
 
@@ -642,13 +643,10 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self._series, self._index_names = series, y.index.names
         self._fitted = fitted
         self.__dict__.pop("_previous", None)
-        self.net_ = fitted.net
-        *earlier, self.history_ = fitted.histories.values()
-        self.teacher_history_ = earlier[0] if earlier else None
+        show(self, fitted)
         self.window_length_, self.horizon_ = fitted.window_length, fitted.horizon
         self.segment_length_ = fitted.segment_length
         self.loss_ = fitted.loss
-        self.batch_size_, self.max_epochs_ = fitted.batch_size, fitted.max_epochs
         return self
 
     def pretrain(self, y, X=None, fh=None):

@@ -23,6 +23,7 @@ from sklrnn.network.rollout import Draws, roll_out
 from sklrnn.training.batches import evaluation_batch
 from sklrnn.training.calibration import Correction, ResidualQuantiles
 from sklrnn.training.net import SequenceNet
+from sklrnn.training.stopping import Length
 from sklrnn.training.threads import suitable_threads
 
 PATHS = 200
@@ -49,7 +50,8 @@ class FittedNetwork(NamedTuple):
         Time from one row to the next.
     loss : str or None
         What was minimised; None for that of a distribution.
-    batch_size, max_epochs : int
+    length : Length
+        Of the training.
     targets, exogenous, past_only : tuple of Hashable
         Names of the columns; the last ones are among the second.
     exogenous_scaling : (ndarray, ndarray) or None
@@ -69,8 +71,7 @@ class FittedNetwork(NamedTuple):
     segment_length: int
     step: Step
     loss: str | None
-    batch_size: int
-    max_epochs: int
+    length: Length
     targets: tuple[Hashable, ...]
     exogenous: tuple[Hashable, ...]
     past_only: tuple[Hashable, ...]

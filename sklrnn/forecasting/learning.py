@@ -67,11 +67,6 @@ def learn(
         What to go on from; it is left as it is.
     epochs : int, optional
         Number of epochs; by default that of the parameters.
-
-    Raises
-    ------
-    DivergenceError
-        With the network, at its best weights so far, as ``error.net``.
     """
     course = _Course(params, source, steps_ahead, seed, start)
     calibrated = params.distribution == "point" or params.calibrate
@@ -233,8 +228,7 @@ class _Course:
             segment_length=self.segment_length,
             step=self.known[0].step,
             loss=self.loss,
-            batch_size=self.length.batch_size,
-            max_epochs=self.length.max_epochs,
+            length=self.length,
             targets=self.source.targets,
             exogenous=self.exogenous,
             past_only=self.past_only,

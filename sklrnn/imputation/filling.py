@@ -16,6 +16,7 @@ from sklrnn.network.heads import Estimate
 from sklrnn.training.batches import evaluation_batch
 from sklrnn.training.calibration import ResidualQuantiles
 from sklrnn.training.net import SequenceNet
+from sklrnn.training.stopping import Length
 from sklrnn.training.threads import suitable_threads
 
 _STREAM_STEPS = 4096
@@ -30,9 +31,9 @@ class FittedImputer(NamedTuple):
     Attributes
     ----------
     net : SequenceNet
-    histories : dict of skorch.history.History
-        Of each part of the training with the validation part kept.
-    window_length, batch_size, max_epochs : int
+    histories, length
+        As of `sklrnn.training.course.Taught`.
+    window_length : int
     companions : ndarray of shape (n_columns, n_columns)
         How columns explain each other: see `sklrnn.data.surroundings`.
     widening : ndarray of shape (n_classes,)
@@ -47,9 +48,8 @@ class FittedImputer(NamedTuple):
 
     net: SequenceNet
     histories: dict[str | None, Any]
+    length: Length
     window_length: int
-    batch_size: int
-    max_epochs: int
     companions: np.ndarray
     widening: np.ndarray
     residuals: ResidualQuantiles

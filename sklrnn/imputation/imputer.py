@@ -20,6 +20,7 @@ from sklrnn.interfaces.parameters import check_choice, draw_seed
 from sklrnn.interfaces.transformers import TransformerConvention
 from sklrnn.network.reconstruct import LOSSES
 from sklrnn.training import DivergenceError
+from sklrnn.training.course import show
 from sklrnn.training.parameters import LAYER_PARAMS, TRAINING_ONLY, check_params
 
 _ARCHITECTURE = tuple(n for n in LAYER_PARAMS if n not in TRAINING_ONLY)
@@ -361,13 +362,9 @@ class RNNImputer(TransformerConvention, BaseTransformer):
             self.net_ = error.net
             raise
         self._finish(fitted, architecture)
-        self.net_ = self._fitted.net
-        *earlier, self.history_ = self._fitted.histories.values()
-        self.teacher_history_ = earlier[0] if earlier else None
-        self.window_length_ = self._fitted.window_length
-        self.batch_size_ = self._fitted.batch_size
-        self.max_epochs_ = self._fitted.max_epochs
-        errors = columns.with_empty(self._fitted.errors, np.nan) * columns.scale
+        show(self, fitted)
+        self.window_length_ = fitted.window_length
+        errors = columns.with_empty(fitted.errors, np.nan) * columns.scale
         self.validation_error_ = pd.Series(errors, index=X.columns)
         return self
 

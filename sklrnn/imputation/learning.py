@@ -50,11 +50,6 @@ def learn(
     seed : int
     start : FittedImputer, optional
         What to go on from; it is left as it is.
-
-    Raises
-    ------
-    DivergenceError
-        With the network, at its best weights so far, as ``error.net``.
     """
     course = _Course(params, series, seed, start)
     taught = teach(
@@ -71,8 +66,7 @@ def learn(
         net=taught.net,
         histories=taught.histories,
         window_length=course.window_length,
-        batch_size=course.length.batch_size,
-        max_epochs=course.length.max_epochs,
+        length=course.length,
         companions=course.companions,
         widening=widening,
         residuals=residuals,

@@ -116,3 +116,13 @@ def build_fusion(params: LayerParams) -> nn.Module:
     """Build what joins two directions."""
     fusion_class = registry.find_fusion(params["fusion"])
     return fusion_class(params["hidden_size"], **(params["fusion_params"] or {}))
+
+
+def count_weights(network: nn.Module, layers: nn.Module, head: nn.Module) -> dict:
+    """Count the weights of a network, by what they are for; what is left teaches."""
+    total, in_layers, in_head = (
+        sum(weight.numel() for weight in module.parameters())
+        for module in (network, layers, head)
+    )
+    teacher = total - in_layers - in_head
+    return {"layers": in_layers, "teacher": teacher, "head": in_head, "total": total}

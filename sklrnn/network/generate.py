@@ -8,7 +8,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from sklrnn.network.assemble import LayerParams, Rows, build_layers, other_draws
+from sklrnn.network.assemble import (
+    LayerParams,
+    Rows,
+    build_layers,
+    count_weights,
+    other_draws,
+)
 from sklrnn.network.cells.base import Cell, State, detached
 from sklrnn.network.decoupled import matching_share
 from sklrnn.network.directions import Branch
@@ -159,12 +165,7 @@ class SymbolNetwork(nn.Module):
 
     def count_parameters(self) -> dict[str, int]:
         """Count the weights, by what they are for."""
-        total, layers, head = (
-            sum(weight.numel() for weight in module.parameters())
-            for module in (self, self.encoder, self.head)
-        )
-        teacher = total - layers - head
-        return {"layers": layers, "teacher": teacher, "head": head, "total": total}
+        return count_weights(self, self.encoder, self.head)
 
     def loss(
         self,

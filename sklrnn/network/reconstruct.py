@@ -14,6 +14,7 @@ from sklrnn.network.assemble import (
     Rows,
     build_fusion,
     build_layers,
+    count_weights,
     other_draws,
 )
 from sklrnn.network.cells.base import State, takes
@@ -159,12 +160,7 @@ class ReconstructionNetwork(nn.Module):
 
     def count_parameters(self) -> dict[str, int]:
         """Count the weights, by what they are for."""
-        total, layers, head = (
-            sum(weight.numel() for weight in module.parameters())
-            for module in (self, self.encoder, self.head)
-        )
-        teacher = total - layers - head
-        return {"layers": layers, "teacher": teacher, "head": head, "total": total}
+        return count_weights(self, self.encoder, self.head)
 
     def loss(
         self,

@@ -11,6 +11,7 @@ from sklrnn.data.scaling import standardisation
 from sklrnn.data.sequences import Sequences, rows_of
 from sklrnn.training.batches import SequenceDataset, evaluation_batch
 from sklrnn.training.net import SequenceNet
+from sklrnn.training.stopping import Length
 from sklrnn.training.threads import suitable_threads
 
 _ROWS = 16
@@ -53,17 +54,15 @@ class FittedRecognizer(NamedTuple):
     Attributes
     ----------
     net : SequenceNet
-    histories : dict of skorch.history.History
-        Of each part of the training with the validation part kept.
+    histories, length
+        As of `sklrnn.training.course.Taught`.
     scaling : Scaling
-    batch_size, max_epochs : int
     """
 
     net: SequenceNet
     histories: dict[str | None, Any]
+    length: Length
     scaling: Scaling
-    batch_size: int
-    max_epochs: int
 
 
 def answer(fitted: FittedRecognizer, sequences: Sequences) -> np.ndarray:

@@ -27,6 +27,7 @@ from sklrnn.network.pooling import POOLINGS
 from sklrnn.recognition.answers import answer
 from sklrnn.recognition.learning import NORMALIZATIONS, Lesson, learn
 from sklrnn.training import DivergenceError
+from sklrnn.training.course import show
 from sklrnn.training.parameters import LAYER_PARAMS, TRAINING_ONLY, check_params
 
 ARCHITECTURE = (
@@ -98,11 +99,7 @@ class SequenceEstimator(SklearnSide):
             self.net_ = error.net
             raise
         self._finish(fitted, architecture)
-        self.net_ = fitted.net
-        *earlier, self.history_ = fitted.histories.values()
-        self.teacher_history_ = earlier[0] if earlier else None
-        self.batch_size_ = fitted.batch_size
-        self.max_epochs_ = fitted.max_epochs
+        show(self, fitted)
 
     def _answer(self, sequences: Sequences) -> np.ndarray:
         return answer(self._fitted, sequences)

@@ -76,11 +76,6 @@ def learn(
     seed : int
     start : FittedRecognizer, optional
         What to go on from; it is left as it is.
-
-    Raises
-    ------
-    DivergenceError
-        With the network, at its best weights so far, as ``error.net``.
     """
     scaling = Scaling.of(lesson.sequences, params.normalize)
     if start is not None:
@@ -130,9 +125,7 @@ def learn(
         everything=lambda net: dataset(lesson),
         refit_epoch=settled_epoch,
     )
-    return FittedRecognizer(
-        taught.net, taught.histories, scaling, length.batch_size, length.max_epochs
-    )
+    return FittedRecognizer(taught.net, taught.histories, length, scaling)
 
 
 def _split(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,23 +22,6 @@ _SCORED_LOGITS = 4_000_000
 """Most numbers to hold at once where sequences are scored."""
 
 _PREFIX_STEPS = 4096
-
-
-class FittedGenerator(NamedTuple):
-    """A trained network with all that using it takes.
-
-    Attributes
-    ----------
-    net : SequenceNet
-    histories : dict of skorch.history.History
-        Of each part of the training with the validation part kept.
-    batch_size, max_epochs : int
-    """
-
-    net: SequenceNet
-    histories: dict[str | None, Any]
-    batch_size: int
-    max_epochs: int
 
 
 def score_symbols(net: SequenceNet, sequences: list[np.ndarray]) -> list[np.ndarray]:

@@ -14,6 +14,7 @@ from sklrnn.interfaces.parameters import check_architecture, check_integer, draw
 from sklrnn.symbols.continuation import go_on, predict_symbols, score_symbols
 from sklrnn.symbols.generator_learning import learn
 from sklrnn.training import DivergenceError
+from sklrnn.training.course import show
 from sklrnn.training.parameters import LAYER_PARAMS, TRAINING_ONLY, check_params
 
 _ARCHITECTURE = (
@@ -298,11 +299,7 @@ class RNNGenerator(BaseEstimator):
         self._fitted, self._vocabulary = fitted, vocabulary
         self._architecture = architecture
         self.symbols_ = [*vocabulary.tokens, *([END] if ends else [])]
-        self.net_ = fitted.net
-        *earlier, self.history_ = fitted.histories.values()
-        self.teacher_history_ = earlier[0] if earlier else None
-        self.batch_size_ = fitted.batch_size
-        self.max_epochs_ = fitted.max_epochs
+        show(self, fitted)
         return self
 
     def _check_params(self):

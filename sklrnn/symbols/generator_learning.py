@@ -9,10 +9,9 @@ import numpy as np
 from torch import nn
 
 from sklrnn.network.generate import SymbolNetwork
-from sklrnn.symbols.continuation import FittedGenerator
 from sklrnn.symbols.pieces import Pieces, cut_text
 from sklrnn.training.building import build_net
-from sklrnn.training.course import teach
+from sklrnn.training.course import Taught, teach
 from sklrnn.training.memory import reused_memory
 from sklrnn.training.net import SequenceNet
 from sklrnn.training.stopping import Length, default_batch_size
@@ -36,8 +35,8 @@ def learn(
     n_symbols: int,
     ends: bool,
     seed: int,
-    start: FittedGenerator | None = None,
-) -> FittedGenerator:
+    start: Taught | None = None,
+) -> Taught:
     """Train a network to predict the next symbol.
 
     Parameters
@@ -50,13 +49,8 @@ def learn(
     ends : bool
         Whether the end of a sequence is a symbol, too.
     seed : int
-    start : FittedGenerator, optional
+    start : Taught, optional
         What to go on from; it is left as it is.
-
-    Raises
-    ------
-    DivergenceError
-        With the network, at its best weights so far, as ``error.net``.
     """
     older, held = _hold_out(sequences, params.validation_fraction, ends, seed)
     batch_size = params.batch_size or _default_rows(older, params.bptt_steps, ends)
@@ -102,14 +96,13 @@ def learn(
             start=None if start is None else start.net,
         )
 
-    taught = teach(
+    return teach(
         params,
         length,
         build=build,
         hold_out=lambda net: (train_set, validation),
         everything=lambda net: training(sequences),
     )
-    return FittedGenerator(taught.net, taught.histories, *length[:2])
 
 
 def _hold_out(

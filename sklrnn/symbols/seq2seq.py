@@ -320,8 +320,7 @@ class RNNSeq2Seq(BaseEstimator):
         )
         self.net_, self.history_ = self._fitted.net, self._fitted.history
         self.input_tokens_, self.output_tokens_ = (one.tokens for one in known)
-        self.batch_size_ = self._fitted.batch_size
-        self.max_epochs_ = self._fitted.max_epochs
+        self.batch_size_, self.max_epochs_, _ = self._fitted.length
         return self
 
     def _check_params(self) -> None:

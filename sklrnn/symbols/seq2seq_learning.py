@@ -92,11 +92,6 @@ def learn(
     seed : int
     start : FittedAssociation, optional
         What to go on from; it is left as it is.
-
-    Raises
-    ------
-    DivergenceError
-        With the network, at its best weights so far, as ``error.net``.
     """
     train_part, valid_part = _split(pairs, params.validation_fraction, seed)
     shape = {
@@ -140,7 +135,7 @@ def learn(
         everything=lambda net: windows(pairs),
     )
     history = taught.histories[None]
-    return FittedAssociation(taught.net, history, shape, *length[:2])
+    return FittedAssociation(taught.net, history, shape, length)
 
 
 def _split(

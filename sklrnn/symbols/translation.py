@@ -13,6 +13,7 @@ from sklrnn.data.pairs import pad
 from sklrnn.network.search import search
 from sklrnn.training.batches import evaluation_batch
 from sklrnn.training.net import SequenceNet
+from sklrnn.training.stopping import Length
 from sklrnn.training.threads import suitable_threads
 
 
@@ -26,14 +27,14 @@ class FittedAssociation(NamedTuple):
         Of the training with the validation part kept.
     shape : dict
         Numbers of tokens and of steps that the network was built for.
-    batch_size, max_epochs : int
+    length : Length
+        Of the training.
     """
 
     net: SequenceNet
     history: Any
     shape: dict[str, int]
-    batch_size: int
-    max_epochs: int
+    length: Length
 
 
 def mark_inputs(

@@ -23,11 +23,13 @@ class Taught(NamedTuple):
         Of each phase of the training with the validation part kept.
     calibration : object
         What `calibrate` returned; None without it.
+    length : Length
     """
 
     net: SequenceNet
     histories: dict[str | None, History]
     calibration: Any
+    length: Length
 
 
 def teach(
@@ -99,4 +101,15 @@ def teach(
             patience=None,
             processes=processes,
         )
-    return Taught(net, histories, calibration)
+    return Taught(net, histories, calibration, length)
+
+
+def show(estimator: Any, fitted: Any) -> None:
+    """Set the attributes that tell of a training: net, histories, length.
+
+    `fitted` is `Taught`, or has its `net`, `histories` and `length`.
+    """
+    estimator.net_ = fitted.net
+    *earlier, estimator.history_ = fitted.histories.values()
+    estimator.teacher_history_ = earlier[0] if earlier else None
+    estimator.batch_size_, estimator.max_epochs_, _ = fitted.length

@@ -41,5 +41,10 @@ def found(table, folder):
     from sklrnn.experiments.comparison import run_comparison
 
     return run_comparison(
-        table, "both", GRID, 2, out=folder, command="sklrnn compare t.csv", **SMALL
+        table,
+        grid=GRID,
+        seeds=2,
+        out=folder,
+        command="sklrnn compare t.csv",
+        **SMALL,
     )
