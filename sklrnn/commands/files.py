@@ -77,7 +77,7 @@ def check_names(
     ValueError
         If a column is not there or named again.
     """
-    from sklrnn.data.files import check_column
+    from sklrnn.data.columns import check_column
 
     for name in names:
         check_column(name, table.columns, source)

@@ -115,14 +115,14 @@ def _read(args: argparse.Namespace) -> SimpleNamespace:
     columns on those rows (X) and on the rows to forecast (X_ahead), the season, and a
     line that says what was read.
     """
-    from sklrnn.data import files
+    from sklrnn.data import columns
 
     table = load_table(args.data, regular=True)
-    exogenous = files.split_names(args.exog, table.columns)
+    exogenous = columns.split_names(args.exog, table.columns)
     named = [args.target, *exogenous, *([args.time] if args.time else [])]
     check_names(named, table, args.data, "--time, --target and --exog")
-    table, times = files.put_on_grid(table, [args.target, *exogenous], args.time)
-    y = files.cut_observed(table[args.target])
+    table, times = columns.put_on_grid(table, [args.target, *exogenous], args.time)
+    y = columns.cut_observed(table[args.target])
     season = _season(args, y)
     step = f" ({y.index.freqstr})" if hasattr(y.index, "freqstr") else ""
     return SimpleNamespace(
@@ -153,7 +153,7 @@ def _ahead(
     args: argparse.Namespace, table: pd.DataFrame, y: pd.Series, exogenous: list[str]
 ) -> pd.DataFrame:
     """Return the exogenous values on the rows to forecast."""
-    from sklrnn.data.files import cut_known_ahead
+    from sklrnn.data.columns import cut_known_ahead
 
     ahead = cut_known_ahead(table, exogenous, y.index[-1])
     if len(ahead) < args.horizon:

@@ -50,7 +50,7 @@ def _read(args: argparse.Namespace) -> SimpleNamespace:
     columns to fill, indexed by time (observed), how many of their cells are missing,
     and a line that says what was read.
     """
-    from sklrnn.data.files import index_rows, split_names
+    from sklrnn.data.columns import index_rows, split_names
 
     table = load_table(args.data)
     names = split_names(args.columns, table.columns)

@@ -408,21 +408,22 @@ def load(
     ValueError
         If it cannot be read, or if a column is not there or not numeric.
     """
+    from sklrnn.data import columns as named
     from sklrnn.data import files
 
     table, source, own_time = _read(data, files)
     time = time or own_time
     entries = [columns] if isinstance(columns, str) else list(columns or [])
-    names = files.split_names(entries, table.columns)
+    names = named.split_names(entries, table.columns)
     for name in [*names, *([time] if time else [])]:
-        files.check_column(name, table.columns, source)
+        named.check_column(name, table.columns, source)
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise ValueError(f'the column "{repeated[0]}" is named more than once')
-    rows, times = files.index_rows(table, names or None, time)
+    rows, times = named.index_rows(table, names or None, time)
     chosen = [str(name) for name in rows.columns]
     table = table.rename(columns=str)
-    grid, times = files.put_on_grid(table, chosen, time)
+    grid, times = named.put_on_grid(table, chosen, time)
     others = [name for name in table.columns if name not in (*chosen, grid.index.name)]
     grid = _period(grid, start, end)
     if newest is not None:

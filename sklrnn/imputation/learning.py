@@ -19,7 +19,7 @@ from sklrnn.training.building import build_net
 from sklrnn.training.course import teach
 from sklrnn.training.memory import reused_memory
 from sklrnn.training.net import SequenceNet
-from sklrnn.training.stopping import choose_length, settled_epoch
+from sklrnn.training.stopping import choose_length
 
 _WINDOW_LENGTH = 48
 _LENGTH = (4000, 256_000)
@@ -59,7 +59,6 @@ def learn(
         hold_out=course.hold_out,
         everything=course.everything,
         calibrate=course.calibrate,
-        refit_epoch=settled_epoch,
     )
     widening, residuals, errors = taught.calibration
     return FittedImputer(

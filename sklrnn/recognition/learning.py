@@ -14,7 +14,7 @@ from sklrnn.training.building import build_net
 from sklrnn.training.course import teach
 from sklrnn.training.memory import reused_memory
 from sklrnn.training.net import SequenceNet
-from sklrnn.training.stopping import choose_length, settled_epoch
+from sklrnn.training.stopping import choose_length
 
 NORMALIZATIONS = ("standard", "sequence", None)
 
@@ -123,7 +123,6 @@ def learn(
             None if held is None else dataset(held),
         ),
         everything=lambda net: dataset(lesson),
-        refit_epoch=settled_epoch,
     )
     return FittedRecognizer(taught.net, taught.histories, length, scaling)
 

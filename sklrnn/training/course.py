@@ -41,7 +41,6 @@ def teach(
     everything: Callable[[SequenceNet], Windows],
     calibrate: Callable[[SequenceNet], Any] | None = None,
     epochs: int | None = None,
-    refit_epoch: Callable[[History], int] = best_epoch,
 ) -> Taught:
     """Train a network, calibrate it, and train a second one on everything.
 
@@ -91,7 +90,7 @@ def teach(
     calibration = None if calibrate is None else calibrate(net)
     if params.refit and held_out and epochs:
         if params.patience is not None:
-            phases = {name: refit_epoch(rows) for name, rows in histories.items()}
+            phases = {name: best_epoch(rows) for name, rows in histories.items()}
         net = build()
         train_phases(
             net,

@@ -82,20 +82,15 @@ def default_patience(epoch_size: int, batch_size: int) -> int:
 
 
 def best_epoch(history: History) -> int:
-    """Return the number of the epoch of the lowest validation loss, from 1."""
-    return int(np.argmin(history[:, "valid_loss"])) + 1
+    """Return the number of the epoch of the lowest validation loss, from 1.
 
-
-def settled_epoch(history: History) -> int:
-    """Return the last epoch that is as good as the best one, from 1.
-
-    As good is a validation loss that is higher by no more than the losses differ from
-    epoch to epoch by chance: of epochs that cannot be told apart the last has learned
-    at the lowest rate. (After the one-standard-error rule of Breiman et al. 1984.)
+    A refit trains that long, whatever is learned. The last epoch that cannot be told
+    from the best one, by how much losses differ from epoch to epoch (after the
+    one-standard-error rule of Breiman et al. 1984), was tried in its place: errors of
+    the imputer were 1.01 times as high (14 fits on compressor and ETTh1, standard error
+    .03), losses of classifier, regressor and labeler .98 times (27 fits, .03).
     """
-    losses = np.array(history[:, "valid_loss"])
-    chance = np.std(np.diff(losses)) / np.sqrt(2) if len(losses) > 2 else 0.0
-    return int(np.flatnonzero(losses <= losses.min() + chance)[-1]) + 1
+    return int(np.argmin(history[:, "valid_loss"])) + 1
 
 
 class KeepBest(EarlyStopping):

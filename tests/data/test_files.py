@@ -2,15 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.data.files import (
+from sklrnn.data.columns import (
     check_column,
     cut_known_ahead,
     cut_observed,
     index_rows,
     put_on_grid,
-    read_table,
     split_names,
 )
+from sklrnn.data.files import read_table
 
 
 @pytest.fixture

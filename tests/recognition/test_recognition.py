@@ -199,7 +199,8 @@ def test_class_weight_of_labels():
     rare = np.where(rng.random(noise.shape) < 0.2, "rare", "usual")
     found = {}
     for weight in (None, "balanced", {"rare": 100.0}):
-        labeler = RNNLabeler(class_weight=weight, max_epochs=15, **QUICK)
+        params = {"class_weight": weight, "max_epochs": 15, "patience": None}
+        labeler = RNNLabeler(**params, **QUICK)
         found[str(weight)] = labeler.fit(noise, rare).predict_proba(noise)[..., 0]
     plain, balanced, heavy = (proba.mean() for proba in found.values())
     assert plain < 0.3 < balanced < 0.7 < heavy
