@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from sklrnn.data.reader import SeriesReader
 from sklrnn.data.rows import check_counts, iterate_series, to_float
 from sklrnn.data.series import GridSeries
+from sklrnn.data.timegrid import positions
 
 
 class Arrival(NamedTuple):
@@ -27,14 +29,33 @@ class Arrival(NamedTuple):
     targets: tuple[pd.Index, np.ndarray] | None
     exogenous: tuple[pd.Index, np.ndarray] | None
 
-    def write(self) -> int:
-        """Write the rows; return the number of steps by which the cutoff moved."""
-        n_new = 0
+    def written(self, *, back: bool = False) -> tuple[GridSeries, int]:
+        """Return the series with the rows, and by how many steps its cutoff moved.
+
+        The series itself stays as it is. Unless it may go `back`, rows that come late
+        leave the cutoff where it is.
+        """
+        grown, n_new = replace(self.series, values=self.series.values.copy()), 0
         if self.targets is not None:
-            n_new = self.series.write_targets(*self.targets)
+            n_new = grown.write_targets(*self.targets, back=back)
         if self.exogenous is not None:
-            self.series.write(*self.exogenous, self.series.n_targets)
-        return n_new
+            grown.write(*self.exogenous, grown.n_targets)
+        return grown, n_new
+
+    @property
+    def n_lacking(self) -> int:
+        """How many new rows come without a row of exogenous columns."""
+        one = self.series
+        if self.targets is None or one.values.shape[1] == one.n_targets:
+            return 0
+        times = self.targets[0][self.targets[0] > one.cutoff]
+        at = positions(times, one.origin, one.step) if len(times) else np.empty(0, int)
+        inside = at[at < len(one.values)]
+        stored = ~np.isnan(one.values[inside, one.n_targets :]).all(axis=1)
+        known = set(inside[stored].tolist())
+        if self.exogenous is not None:
+            known |= set(positions(self.exogenous[0], one.origin, one.step).tolist())
+        return len(set(at.tolist()) - known)
 
 
 def read_arrivals(

@@ -109,13 +109,18 @@ class GridSeries:
         ).astype(np.float32)
         return int(at[-1]) + before
 
-    def write_targets(self, index: pd.Index, values: np.ndarray) -> int:
+    def write_targets(
+        self, index: pd.Index, values: np.ndarray, *, back: bool = False
+    ) -> int:
         """Write target rows and move the cutoff to the last of them.
 
-        Returns the number of steps by which it moved.
+        Rows that are older than the cutoff leave it where it is, unless it may go
+        `back`. Returns the number of steps by which it moved.
         """
         end = self.write(index, values, 0) + 1
         n_new = end - self.end
+        if n_new <= 0 and not back:
+            return 0
         self.end, self.cutoff = end, index[-1]
         return n_new
 

@@ -515,9 +515,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         Parameters
         ----------
         y : sktime-compatible data
-            One or many new rows; rows already known are overwritten. Rows of an
-            array follow those known.
+            One or many new rows. Those that come late fill in what is missing, and
+            leave the cutoff where it is; a value given again takes the place of the
+            one known, NaN of none. Rows of an array follow those known.
         X : sktime-compatible data, optional
+            Exogenous rows of the new steps, of earlier ones that were missing, or of
+            steps ahead. Rows of y without them are told in a warning.
         update_params : bool, default=True
             Whether to train `update_epochs` epochs from the current weights. If False
             the next forecast uses the new rows with the weights as they are.
@@ -535,20 +538,45 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         before = self._y_metadata, dict(self._converter_store_y)
         arrays = isinstance(y, np.ndarray) and y.ndim < 3 and len(y) > 0
         if arrays:
-            names = self._y_metadata["feature_names"]
-            n_columns = 1 if y.ndim == 1 else y.shape[1]
-            if n_columns != len(names):
-                raise ValueError(
-                    f"y has {n_columns} columns, but `fit` had {len(names)}; give the "
-                    "same ones in the same order"
-                )
-            y = pd.DataFrame(y, index=self._next_times(len(y)), columns=names)
-            X = self._as_rows_that_follow(X)
+            y, X = self._as_new_rows(y), self._as_rows_that_follow(X)
         with self._as_before_if_refused():
             super().update(y=y, X=X, update_params=update_params)
         if arrays:  # and so forecasts stay arrays
             self._y_metadata, self._converter_store_y = before
         return self
+
+    def _as_new_rows(self, y):
+        """Give the rows of an array the times that follow."""
+        names = self._y_metadata["feature_names"]
+        n_columns = 1 if y.ndim == 1 else y.shape[1]
+        if n_columns != len(names):
+            raise ValueError(
+                f"y has {n_columns} columns, but `fit` had {len(names)}; give the "
+                "same ones in the same order"
+            )
+        return pd.DataFrame(y, index=self._next_times(len(y)), columns=names)
+
+    def update_predict_single(self, y=None, fh=None, X=None, update_params=True):
+        """Take in new rows as `update` does, then forecast.
+
+        Parameters
+        ----------
+        y, X, update_params
+            As for `update`; X holds the rows to forecast, too.
+        fh : int, list or ForecastingHorizon, optional
+            Steps to forecast; those of `fit` if not given.
+
+        Returns
+        -------
+        y_pred : the type of `y`
+        """
+        self.check_is_fitted()
+        if isinstance(y, np.ndarray) and y.ndim < 3:
+            # What X holds of the steps ahead is kept by `update`.
+            self.update(y, X, update_params)
+            return self.predict(fh, None if isinstance(X, np.ndarray) else X)
+        with self._as_before_if_refused():
+            return super().update_predict_single(y, fh, X, update_params)
 
     @contextmanager
     def _as_before_if_refused(self):
@@ -626,6 +654,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
     # ---- fitting --------------------------------------------------------------------
 
     def _set_cutoff_from_y(self, y):
+        before = self._cutoff
         if isinstance(y.index, pd.MultiIndex) and len(y):
             # sktime's own lays the whole index out as a table.
             self._cutoff = newest_time(y.index)
@@ -633,6 +662,12 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
             super()._set_cutoff_from_y(y)
         known = self._series if self.state == "fitted" else None
         self._cutoff = find_cutoff(self._cutoff, y.index, known)
+        if known is None:
+            return
+        # sktime's `update_predict` sets the cutoff back first: then older rows move it.
+        self._back = before[0] < max(one.cutoff for one in known)
+        if not self._back and before[0] > self._cutoff[0]:
+            self._cutoff = before
 
     def _fit(self, y, X, fh):
         start, epochs = self.__dict__.get("_previous"), None
@@ -756,13 +791,26 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         return seed if processes is None else int(processes.same(seed))
 
     def _update(self, y, X=None, update_params=True):
-        self._fitted = take_in(
-            self._fitted, self._series, y, X, calibrate=self.calibrate
+        known = self._fitted, self._series
+        fitted, series = take_in(
+            *known, y, X, calibrate=self.calibrate, back=self._back
         )
-        self._refused = False
-        if update_params:
-            learn_on(self, self._fitted, self._series, self.update_epochs)
+        try:
+            if update_params:
+                learn_on(self, fitted, series, self.update_epochs)
+        except DivergenceError:
+            self._keep(fitted, series)
+            raise
+        self._keep(fitted, series)
         return self
+
+    def _keep(self, fitted, series):
+        self._fitted, self._series, self._refused = fitted, series, False
+
+    def _update_predict_single(self, y, fh, X=None, update_params=True):
+        # Not by `update` and `predict`, which would take y for what the user gave.
+        self._update(y, X, update_params)
+        return self._predict(fh, X)
 
     def _series_from(self, X):
         """Read a table of the columns of `fit`, y first; what was fitted if None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -178,6 +179,8 @@ def forecast(
     ValueError
         If exogenous rows are missing at times to forecast.
     """
+    if exogenous:
+        series = [_completed(fitted, one, exogenous.get(one.key)) for one in series]
     n_targets = series[0].n_targets
     results = [Forecast((len(offset), n_targets)) for offset in offsets]
     _forecast_ahead(fitted, series, offsets, exogenous, results)
@@ -343,6 +346,38 @@ def stored_future(one: GridSeries, ends: np.ndarray, offset: np.ndarray) -> np.n
     return filled[(ends - low)[:, None] + offset - 1].astype(np.float32)
 
 
+def _given_rows(
+    fitted: FittedNetwork, one: GridSeries, given: pd.DataFrame, end: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of a series' rows up to `end` are given, and their values, scaled.
+
+    Columns that are not given are NaN.
+    """
+    columns = slice(one.n_targets, None)
+    times = matched(given.index, one.origin, f"X{one.where}")
+    at = positions(times, one.origin, one.step)
+    given = given.reindex(columns=list(fitted.exogenous))
+    fresh = (to_float(given, "X") - one.center[columns]) / one.scale[columns]
+    inside = (at >= 0) & (at < end)
+    return at[inside], fresh[inside]
+
+
+def _completed(
+    fitted: FittedNetwork, one: GridSeries, given: pd.DataFrame | None
+) -> GridSeries:
+    """Return a series with exogenous values of its past that it lacked until now."""
+    if given is None:
+        return one
+    at, fresh = _given_rows(fitted, one, given, one.end)
+    stored = one.values[at, one.n_targets :]
+    lacking = np.isnan(stored) & ~np.isnan(fresh)
+    if not lacking.any():
+        return one
+    values = one.values.copy()
+    values[at, one.n_targets :] = np.where(lacking, fresh, stored)
+    return replace(one, values=values)
+
+
 def _known_future(
     fitted: FittedNetwork,
     one: GridSeries,
@@ -361,12 +396,7 @@ def _known_future(
     if len(fitted.past_only) == len(fitted.exogenous):
         present[:] = True  # nothing is to be known ahead
     if given is not None:
-        times = matched(given.index, one.origin, f"X{one.where}")
-        at = positions(times, one.origin, one.step)
-        inside = (at >= 0) & (at < len(rows))
-        given = given.reindex(columns=list(fitted.exogenous))
-        fresh = (to_float(given, "X") - one.center[columns]) / one.scale[columns]
-        at, fresh = at[inside], fresh[inside]
+        at, fresh = _given_rows(fitted, one, given, len(rows))
         rows[at] = np.where(np.isnan(fresh), rows[at], fresh)
         present[at] = True
     wanted = one.end - 1 + offset[offset > 0]

@@ -94,12 +94,12 @@ def find_cutoff(
         Those fitted, if any, whose step it is: what a few new rows have between them
         is not the step of the series.
     """
+    if series is not None:
+        cutoff = matched(cutoff, series[0].origin, "y")
     if not isinstance(cutoff, pd.DatetimeIndex):
         return cutoff
     if series is not None:
-        one = series[0]
-        cutoff = cast(pd.DatetimeIndex, matched(cutoff, one.origin, "y"))
-        return with_freq(cutoff, one.step)
+        return with_freq(cutoff, series[0].step)
     if cutoff.freq is not None:
         return cutoff
     if isinstance(index, pd.MultiIndex):

@@ -31,7 +31,7 @@ from sklrnn.training.course import Taught, teach
 from sklrnn.training.memory import reused_memory
 from sklrnn.training.net import SequenceNet
 from sklrnn.training.parted import PartedDataset
-from sklrnn.training.phases import train_phases
+from sklrnn.training.phases import as_before_if_cut_short, train_phases
 from sklrnn.training.processes import Processes
 from sklrnn.training.stopping import EPOCH_WINDOWS, choose_length
 
@@ -88,7 +88,8 @@ def learn_on(
 ) -> None:
     """Train a fitted network in place, on everything there is.
 
-    Its calibration stays: the network has seen the validation part since.
+    Its calibration stays: the network has seen the validation part since. A training
+    that is cut short, by an interrupt or an error, leaves the network as it was.
     """
     everything, _ = split_windows(
         series,
@@ -97,14 +98,15 @@ def learn_on(
         validation_fraction=None,
         masked=fitted.net.module_.masked,
     )
-    train_phases(
-        fitted.net,
-        (_dataset(fitted.net, everything, fitted.window_length), None),
-        dict.fromkeys(fitted.net.module_.phases, epochs),
-        epoch_size=EPOCH_WINDOWS if params.max_epochs is None else None,
-        patience=None,
-        processes=Processes.of(params),
-    )
+    with as_before_if_cut_short(fitted.net):
+        train_phases(
+            fitted.net,
+            (_dataset(fitted.net, everything, fitted.window_length), None),
+            dict.fromkeys(fitted.net.module_.phases, epochs),
+            epoch_size=EPOCH_WINDOWS if params.max_epochs is None else None,
+            patience=None,
+            processes=Processes.of(params),
+        )
 
 
 class _Course:

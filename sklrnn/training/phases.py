@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
 from sklrnn.training.batches import Windows
 from sklrnn.training.divergence import DivergenceError
 from sklrnn.training.net import History, SequenceNet
@@ -102,3 +106,23 @@ def train(
         net.processes = None
         if keep_best is not None:
             net.callbacks_.remove(("keep_best", keep_best))
+
+
+@contextmanager
+def as_before_if_cut_short(net: SequenceNet) -> Iterator[None]:
+    """Put a net back as it was, unless its training ends, or diverges."""
+    history = list(net.history_)
+    weights = deepcopy(net.module_.state_dict())
+    optimizer = deepcopy(net.optimizer_.state_dict())
+    cut_short = True
+    try:
+        yield
+        cut_short = False
+    except DivergenceError:  # which leaves the best weights
+        cut_short = False
+        raise
+    finally:
+        if cut_short:
+            net.module_.load_state_dict(weights)
+            net.optimizer_.load_state_dict(optimizer)
+            net.history_ = History(history)

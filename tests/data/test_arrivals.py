@@ -39,11 +39,13 @@ def test_arrivals_written_give_the_series_read_whole():
     later = HOURS[8:]
     y, x = panel("ab", later, start=8.0), panel("ab", later, ["load"], start=8.0)
     arrivals, new = arrive(known, y, x)
-    assert [arrival.write() for arrival in arrivals] == [4, 4] and not new
+    written = [arrival.written() for arrival in arrivals]
+    assert [n_new for _, n_new in written] == [4, 4] and not new
     whole = PLAIN._replace(exogenous=LOAD).read(
         panel("ab", HOURS), panel("ab", HOURS, ["load"])
     )
-    for one, expected in zip(known, whole, strict=True):
+    for (one, _), old, expected in zip(written, known, whole, strict=True):
+        assert old.end == 8 and len(old.values) == 8
         assert one.end == expected.end and one.cutoff == expected.cutoff
         np.testing.assert_array_equal(one.values[: one.end], expected.values)
 

@@ -50,7 +50,7 @@ def test_rows_are_written_at_their_times():
     one.write_targets(pd.Index([5, 8]), np.array([[30.0], [80.0]]))
     np.testing.assert_array_equal(one.values[:, 0], [1, 2, 30, np.nan, np.nan, 80])
     assert (one.end, one.cutoff) == (6, 8)
-    one.write_targets(pd.Index([1]), np.array([[10.0]]))
+    one.write_targets(pd.Index([1]), np.array([[10.0]]), back=True)
     assert (one.origin, one.end, one.cutoff) == (1, 1, 1)
     np.testing.assert_array_equal(one.values[:3, 0], [10, np.nan, 1])
 
