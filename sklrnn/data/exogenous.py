@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sklrnn.data.categories import Categories
-from sklrnn.data.rows import iterate_series, to_float, where_of
+from sklrnn.data.rows import iterate_series, listed, to_float, where_of
 from sklrnn.data.scaling import Moments, Scaling
 from sklrnn.data.timegrid import matched
 
@@ -75,10 +75,12 @@ class ExogenousLearner:
         Raises
         ------
         ValueError
-            If a column holds numbers in one table and categories in another.
+            If a column holds numbers in one table and categories in another, or nothing
+            in all.
         """
         categories, scaling = self._categories.settled(), None
         if self._moments is not None:
+            self._check_seen(self._moments)
             center, scale = self._moments.standardisation()
             if not self.standardize:
                 center[:], scale[:] = 0.0, 1.0
@@ -86,6 +88,15 @@ class ExogenousLearner:
             center[codes], scale[codes] = 0.0, 1.0
             scaling = center, scale
         return Exogenous(self.names, categories, scaling)
+
+    def _check_seen(self, moments: Moments) -> None:
+        counts = zip(self.names, moments.n_seen, strict=True)
+        unseen = [str(name) for name, n_seen in counts if n_seen == 0]
+        if unseen:
+            raise ValueError(
+                f"X has no observed value in {listed(unseen)} up to the end of y; drop "
+                "what was never measured"
+            )
 
 
 def _moments(y: pd.DataFrame, exogenous: dict[Hashable, pd.DataFrame]) -> Moments:

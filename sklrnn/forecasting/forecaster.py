@@ -29,6 +29,7 @@ from sklrnn.forecasting.quantiles import quantiles, variances
 from sklrnn.forecasting.rolling import forecast_rolling
 from sklrnn.forecasting.updating import take_in
 from sklrnn.interfaces import conventions
+from sklrnn.interfaces.containers import check_container, check_targets_are_numbers
 from sklrnn.interfaces.parameters import draw_seed
 from sklrnn.training import DivergenceError
 from sklrnn.training.course import show
@@ -608,6 +609,13 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         names = self._fitted.exogenous
         return table.set_axis(names, axis=1) if len(names) == table.shape[1] else table
 
+    def _check_X_y(self, X=None, y=None, **options):
+        check_container(y, "y")
+        check_targets_are_numbers(y)
+        check_container(X, "X")
+        _check_lengths(y, X)
+        return super()._check_X_y(X=X, y=y, **options)
+
     def _check_X(self, X=None):
         return super()._check_X(self._as_rows_that_follow(X))
 
@@ -1000,3 +1008,14 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 "loss": "huber",
             },
         ]
+
+
+def _check_lengths(y, X):
+    """Check that arrays, whose rows go together by their numbers, reach as far."""
+    arrays = isinstance(y, np.ndarray) and isinstance(X, np.ndarray)
+    if arrays and y.ndim < 3 and X.ndim < 3 and len(X) < len(y):
+        raise ValueError(
+            f"X has {len(X)} rows and y has {len(y)}: rows of arrays go together by "
+            "their numbers; give X a row for each of y (NaN where unknown), or both an "
+            "index"
+        )

@@ -34,7 +34,7 @@ def to_skpro(
         Takes a number for each entry of each series to a table.
     as_predicted : bool
         Whether distributions are left as predicted. Those that skpro has are then
-        exact; others are those of 200 quantiles.
+        exact; others are those of 200 quantiles, and of what lies between them.
 
     Raises
     ------
@@ -48,14 +48,16 @@ def to_skpro(
             index, columns = tables[0].index, tables[0].columns
             values = [table.to_numpy() for table in tables]
             return exact[0](*values, index=index, columns=columns)
-    from skpro.distributions import Empirical
+    from sklrnn.forecasting.quantile_table import Empirical, QuantileTable
 
     found = quantiles(EVEN_LEVELS)
     samples = {
         i: to_frame([rows[..., i] for rows in found]) for i in range(len(EVEN_LEVELS))
     }
     table = pd.concat(samples, names=["sample"])
-    return Empirical(table, index=samples[0].index, columns=samples[0].columns)
+    # Between two counts there is none.
+    form = Empirical if kind == "negative_binomial" else QuantileTable
+    return form(table, index=samples[0].index, columns=samples[0].columns)
 
 
 def skpro_form(

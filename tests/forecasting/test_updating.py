@@ -37,7 +37,7 @@ def updated(forecaster, *tables, **options):
     return forecaster
 
 
-def panel(*ends, columns=("load",)):
+def panel(*ends):
     parts = {
         key: Y[:end].to_frame("load") + 5 * i
         for i, (key, end) in enumerate(zip("ab", ends, strict=True))
@@ -56,11 +56,10 @@ def panel(*ends, columns=("load",)):
         (slice(51, 56), slice(50, 51)),
     ],
 )
-def test_late_rows_give_what_all_rows_at_once_give(fitted, pieces):
-    late = updated(
-        quick(calibrate=False).fit(Y[:50], fh=[1, 2]), *(Y[p] for p in pieces)
-    )
-    whole = updated(quick(calibrate=False).fit(Y[:50], fh=[1, 2]), Y[50:56])
+def test_late_rows_give_what_all_rows_at_once_give(pieces):
+    forecaster = quick(calibrate=False).fit(Y[:50], fh=[1, 2])
+    late = updated(forecaster, *(Y[piece] for piece in pieces))
+    whole = updated(forecaster, Y[50:56])
     assert late.cutoff[0] == DAYS[55]
     pd.testing.assert_series_equal(late.predict(), whole.predict())
     pd.testing.assert_frame_equal(late.predict_interval(), whole.predict_interval())
@@ -121,9 +120,9 @@ def test_rows_whose_x_was_known_ahead_are_not_told():
 def test_an_interrupted_update_leaves_all_as_it_was(monkeypatch):
     forecaster = quick(update_epochs=3).fit(Y[:50], fh=[1, 2])
     before = forecaster.predict(), forecaster.predict_interval(), forecaster.cutoff
-    steps = []
+    steps, real = [], type(forecaster.net_).train_step
 
-    def interrupted(net, batch, real=type(forecaster.net_).train_step, **kwargs):
+    def interrupted(net, batch, **kwargs):
         steps.append(1)
         if len(steps) > 4:
             raise KeyboardInterrupt
