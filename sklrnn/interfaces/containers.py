@@ -58,8 +58,9 @@ def check_targets_are_numbers(y: Any) -> None:
             f"time, make them its index, y.set_index({list(wrong)})"
         )
     raise TypeError(
-        f"y holds the type {kind} in the column {column!r}, which is no number: "
-        "convert it, for instance with pd.to_numeric, or leave it out"
+        "Forecasters do not support categorical features in endogeneous y: its column "
+        f"{column!r} holds the type {kind}; convert it to numbers, for instance with "
+        "pd.to_numeric, or leave it out"
     )
 
 

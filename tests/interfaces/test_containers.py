@@ -52,7 +52,7 @@ BAD = [
     ),
 ]
 BAD_VALUES = [
-    ("words", Y.astype(str), TypeError, "holds the type .* no number.*pd.to_numeric"),
+    ("words", Y.astype(str), TypeError, "holds the type .* numbers.*pd.to_numeric"),
     ("category", Y.astype(str).astype("category"), TypeError, "the type category"),
     ("complex", Y + 1j, TypeError, "the type complex128"),
     ("long", LONG, TypeError, r"set_index\(\['shop', 'day'\]\)"),
