@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from sktime.forecasting.base import ForecastingHorizon
 
 from sklrnn.data.sources import names_of
 from sklrnn.forecasting.forecasts import FittedNetwork
 from sklrnn.forecasting.parameters import CHOSEN, architecture
+
+_FARTHEST = 1_000_000
+"""Most steps from the cutoff that are forecast."""
+
+_BEYOND = (
+    OverflowError,
+    pd.errors.OutOfBoundsDatetime,
+    pd.errors.OutOfBoundsTimedelta,
+)
 
 
 def check_start(
@@ -88,3 +100,28 @@ def check_exogenous(
             f"X has the columns {list(names)}, but `fit` had "
             f"{list(fitted.exogenous)}; give the same ones in the same order"
         )
+
+
+@contextmanager
+def in_reach(fh: ForecastingHorizon) -> Iterator[None]:
+    """Check that steps are not too many, and that their times can be told.
+
+    Raises
+    ------
+    ValueError
+        If `fh` reaches beyond a million steps, or beyond the times of pandas.
+    """
+    steps = fh.to_pandas()
+    if fh.is_relative and pd.api.types.is_integer_dtype(steps):
+        farthest = int(np.abs(steps).max())
+        if farthest > _FARTHEST:
+            raise ValueError(
+                f"fh reaches {farthest} steps; it must stay within {_FARTHEST} of the "
+                "cutoff"
+            )
+    try:
+        yield
+    except _BEYOND as error:
+        raise ValueError(
+            f"fh reaches beyond the times that pandas can tell: {error}; lower it"
+        ) from error

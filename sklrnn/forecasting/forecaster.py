@@ -13,7 +13,7 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 from sklrnn.data.parts import open_parts
 from sklrnn.data.rows import iterate_series
 from sklrnn.data.sources import open_source
-from sklrnn.forecasting.checks import check_exogenous, check_start
+from sklrnn.forecasting.checks import check_exogenous, check_start, in_reach
 from sklrnn.forecasting.forecasts import Forecast, forecast, new_reader
 from sklrnn.forecasting.horizons import (
     find_cutoff,
@@ -927,7 +927,8 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
     def _plan(self, fh):
         """Return each series' times to forecast and their distance from its cutoff."""
-        return plan(fh, self._series, self._cutoff)
+        with in_reach(fh):
+            return plan(fh, self._series, self._cutoff)
 
     def _to_frame(self, times, rows, columns) -> pd.DataFrame:
         return to_frame(self._series, times, rows, columns, self._index_names)

@@ -99,3 +99,17 @@ def test_arrays_of_unequal_lengths_are_refused():
 def test_an_exogenous_column_without_a_value_is_refused():
     with pytest.raises(ValueError, match="X has no observed value in column dead"):
         RNNForecaster().fit(y=Y, X=X.assign(dead=np.nan))
+
+
+@pytest.mark.parametrize("fh", [[10**7], [10**12], [1, 2 * 10**6], [-(10**7)]])
+def test_a_horizon_out_of_reach_is_refused(fitted, fh):
+    with pytest.raises(ValueError, match="fh reaches .* must stay within 1000000"):
+        fitted.predict(fh=fh)
+
+
+def test_a_horizon_beyond_the_times_of_pandas_is_refused():
+    years = pd.Series(np.arange(20.0), pd.date_range("2000", periods=20, freq="YS"))
+    params = {"max_epochs": 1, "hidden_size": 2, "random_state": 0}
+    forecaster = RNNForecaster(**params).fit(years, fh=[1])
+    with pytest.raises(ValueError, match="fh reaches beyond the times"):
+        forecaster.predict(fh=[900_000])
