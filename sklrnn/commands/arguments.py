@@ -375,6 +375,19 @@ def network_parameters(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def check_network(args: argparse.Namespace) -> None:
+    """Check, before anything is trained, that the cell can be found.
+
+    Raises
+    ------
+    ValueError, PluginError
+        If it cannot.
+    """
+    from sklrnn.registry import find_cell
+
+    find_cell(args.cell)
+
+
 def _add_forecast_network(command: argparse.ArgumentParser) -> None:
     group = _add_network(
         command,
@@ -407,6 +420,7 @@ def _add_forecast_output(command: argparse.ArgumentParser) -> None:
         help="write the forecast as CSV: the time, forecast, and the bounds of 80 %% "
         "and 95 %% intervals (default: print it)",
     )
+    _add_spreadsheet(group)
     _add_plot(group)
     group.add_argument(
         "--unit",
@@ -431,7 +445,17 @@ def _add_imputation_output(command: argparse.ArgumentParser) -> None:
         help="write a row for each filled cell as CSV: its time and column, the value, "
         "its standard deviation, and the bounds of its 90 %% interval (default: none)",
     )
+    _add_spreadsheet(group)
     _add_plot(group)
+
+
+def _add_spreadsheet(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--spreadsheet-safe",
+        action="store_true",
+        help="put an apostrophe before names and texts that a spreadsheet would take "
+        "for a formula: those that begin with = + - @ (default: as they are)",
+    )
 
 
 def _add_plot(group: argparse._ArgumentGroup) -> None:

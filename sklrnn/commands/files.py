@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,6 +127,26 @@ def _check_writable(path: Path) -> None:
         raise ValueError(f"cannot write {path}: there is no directory {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise ValueError(f"cannot write {path}: no permission in {path.parent}")
+    if path.exists() and not path.is_file():
+        _check_device(path)
+        return
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            file.write(b"x")
+            file.flush()
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _check_device(path: Path) -> None:
+    """Check what is no regular file; Linux has one that is always full."""
+    try:
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror}") from error
+    if os.path.realpath(path) == "/dev/full":
+        raise ValueError(f"cannot write {path}: {os.strerror(errno.ENOSPC)}")
 
 
 def _check_drawable(path: Path) -> None:

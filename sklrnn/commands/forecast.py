@@ -6,7 +6,7 @@ import argparse
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from sklrnn.commands.arguments import network_parameters
+from sklrnn.commands.arguments import check_network, network_parameters
 from sklrnn.commands.files import (
     check_names,
     check_outputs,
@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Backtest, forecast and draw."""
     check_outputs(args)
     data = _read(args)
+    check_network(args)
     time = str(data.y.index.name)
     if time == "forecast" or time.startswith(("lower_", "upper_")):
         raise ValueError(
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
             "to its last value; lower one of them"
         )
 
+    from sklrnn.data.texts import without_formulas
     from sklrnn.experiments.report import tabulate_forecast
     from sklrnn.training import DivergenceError
 
@@ -53,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     except DivergenceError as error:
         raise ValueError(str(error)) from error
     table = tabulate_forecast(forecast, intervals, data.y.index.name or "time")
+    if args.spreadsheet_safe:
+        table = without_formulas(table)
     if args.out is None:
         print(f"\n{table.to_string(index=False)}")
     else:

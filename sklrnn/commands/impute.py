@@ -6,7 +6,7 @@ import argparse
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from sklrnn.commands.arguments import network_parameters
+from sklrnn.commands.arguments import check_network, network_parameters
 from sklrnn.commands.files import (
     check_names,
     check_outputs,
@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Fill the gaps of a table."""
     check_outputs(args)
     data = _read(args)
+    check_network(args)
     print(data.report, flush=True)
     if data.n_missing == 0:
         print("\nnothing is missing in these columns")
@@ -115,10 +116,12 @@ def _write(
     if any(path is not None for path in (args.out, args.intervals, args.plot)):
         print()
     if args.out is not None:
-        from sklrnn.data.texts import fill_texts
+        from sklrnn.data.texts import fill_texts, without_formulas
 
         texts, separator = data.texts
         texts = fill_texts(texts, data.table, found.filled)
+        if args.spreadsheet_safe:
+            texts = without_formulas(texts)
         with replacing(args.out) as path:
             texts.to_csv(path, sep=separator, header=False, index=False)
         print(f"{args.out}: {len(data.table)} rows, {data.n_missing} cells filled")
@@ -128,6 +131,10 @@ def _write(
         table = tabulate_fills(
             data.observed, found.filled, found.std, found.intervals, COVERAGE
         )
+        if args.spreadsheet_safe:
+            from sklrnn.data.texts import without_formulas
+
+            table = without_formulas(table)
         with replacing(args.intervals) as path:
             table.to_csv(path, index=False, float_format="%.8g")
         print(f"{args.intervals}: {len(table)} filled cells")

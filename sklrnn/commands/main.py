@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -12,6 +13,9 @@ from typing import Any, NoReturn
 from sklrnn.commands import compare, forecast, impute, plugins
 from sklrnn.commands.arguments import make_parser
 from sklrnn.registry import PluginError
+
+_BROKEN_PIPE = 128 + 13
+"""As shells say of a program that SIGPIPE has ended."""
 
 # Each takes the parsed arguments and returns the exit status, or raises a ValueError,
 # TypeError, OSError or PluginError if arguments, data or files are unusable. Help and
@@ -37,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     status : int
         0; 1 if ``plugins --check`` finds a broken one; 2 if the arguments or the data
-        are unusable: stderr then says why in one line.
+        are unusable: stderr then says why in one line; 141 if nobody reads the output.
 
     Raises
     ------
@@ -54,10 +58,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     with _quiet_interrupt():
         try:
-            return _RUN[args.command](args)
+            status = _RUN[args.command](args)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:  # who reads has had enough, as of "| head -1"
+            _discard_output()
+            return _BROKEN_PIPE
         except (ValueError, TypeError, OSError, PluginError) as error:
             print(f"sklrnn: error: {' '.join(str(error).split())}", file=sys.stderr)
             return 2
+
+
+def _discard_output() -> None:
+    """Let what is still to be written go nowhere, so that Python's end is quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

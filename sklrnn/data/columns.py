@@ -126,7 +126,8 @@ def put_on_grid(
     index, times = _find_times(table, time, names)
     _check_order(index, times)
     columns = {name: _numbers(table[name]) for name in names}
-    return _on_grid(index, columns, times), times
+    on_grid = _on_grid(index, columns, times)
+    return on_grid.set_axis(_as_written(on_grid.index, table), axis=0), times
 
 
 def index_rows(
@@ -184,7 +185,7 @@ def index_rows(
         if not names:
             raise ValueError("no column holds numbers")
     rows = pd.DataFrame({name: _numbers_only(table[name]) for name in names})
-    return rows.set_axis(index), times
+    return rows.set_axis(_as_written(index, table)), times
 
 
 def cut_observed(series: pd.Series) -> pd.Series:
@@ -235,6 +236,19 @@ def cut_known_ahead(
     return after.iloc[:n_known]
 
 
+def _as_written(index: pd.Index, table: pd.DataFrame) -> pd.Index:
+    """Return times of mixed offsets, which are counted in UTC, at the last of these."""
+    if not isinstance(index, pd.DatetimeIndex) or str(index.tz) != "UTC":
+        return index
+    if index.name not in table.columns:
+        return index
+    last = pd.to_datetime(str(table[index.name].iloc[-1]))
+    if last.tzinfo is None or last.utcoffset() == pd.Timedelta(0):
+        return index
+    freq, index = index.freq, index.tz_convert(last.tzinfo)
+    return index if freq is None else pd.DatetimeIndex(index, freq=freq)
+
+
 def _find_times(
     table: pd.DataFrame, name: str | None, taken: Sequence[str]
 ) -> tuple[pd.Index, str]:
@@ -281,20 +295,55 @@ def _parse_dates(column: pd.Series) -> pd.DatetimeIndex | None:
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return pd.DatetimeIndex(column)
-    for dayfirst, utc in ((False, False), (True, False), (False, True)):
-        # pandas warns where it would have to guess entry by entry.
-        with warnings.catch_warnings(record=True) as doubts:
-            warnings.simplefilter("always")
-            try:
-                dates = pd.DatetimeIndex(
-                    pd.to_datetime(column, dayfirst=dayfirst, utc=utc)
-                )
-            except (ValueError, TypeError):
-                continue
-        if not doubts and not dates.hasnans:
-            days = _days(column) if utc else None
-            return dates if days is None else days
-    return None
+    months, days = _read_dates(column), None
+    if not column.astype(str).str.match(r"\s*\d{4}").all():
+        days = _read_dates(column, dayfirst=True)
+    if months is not None and days is not None and not months.equals(days):
+        return _likelier(column, months, days)
+    if months is not None or days is not None:
+        return months if months is not None else days
+    dates = _read_dates(column, utc=True)
+    if dates is None:
+        return None
+    midnights = _days(column)
+    return dates if midnights is None else midnights
+
+
+def _read_dates(
+    column: pd.Series, *, dayfirst: bool = False, utc: bool = False
+) -> pd.DatetimeIndex | None:
+    """Read dates in one way; None where some entry cannot be read so."""
+    # pandas warns where it would have to guess entry by entry.
+    with warnings.catch_warnings(record=True) as doubts:
+        warnings.simplefilter("always")
+        try:
+            dates = pd.DatetimeIndex(pd.to_datetime(column, dayfirst=dayfirst, utc=utc))
+        except (ValueError, TypeError):
+            return None
+    return None if doubts or dates.hasnans else dates
+
+
+def _likelier(
+    column: pd.Series, months: pd.DatetimeIndex, days: pd.DatetimeIndex
+) -> pd.DatetimeIndex:
+    """Choose between the month first and the day first by which makes a series."""
+    shares = [_share_of_grid(dates) for dates in (months, days)]
+    if max(shares) > 1.5 * min(shares) or max(shares) == 0:
+        return months if shares[0] >= shares[1] else days
+    raise ValueError(
+        f"the time column {quoted(column.name)} may be read with the month first or "
+        f"the day first (its first entry is {column.iloc[0]!r}); write dates like "
+        "2024-01-31"
+    )
+
+
+def _share_of_grid(dates: pd.DatetimeIndex) -> float:
+    """Return the share of the steps of a regular grid that dates fill; 0 of none."""
+    if not (dates.is_monotonic_increasing and dates.is_unique) or len(dates) < 2:
+        return 0.0
+    step = infer_step(dates)
+    assert step is not None
+    return len(dates) / (int(positions(dates[-1:], dates[0], step)[0]) + 1)
 
 
 def _days(column: pd.Series) -> pd.DatetimeIndex | None:
@@ -318,6 +367,13 @@ def _numbers(column: pd.Series) -> pd.Series:
             f"the column {quoted(column.name)} is not numeric: {column.iloc[row]!r} "
             f"in row {row + 1}"
         )
+    endless = np.isinf(numbers.to_numpy())
+    if endless.any():
+        row = int(endless.argmax())
+        raise ValueError(
+            f"the column {quoted(column.name)} is not finite: {numbers.iloc[row]} in "
+            f"row {row + 1}; leave the cell empty if the value is not known"
+        )
     return numbers
 
 
@@ -335,13 +391,6 @@ def _numbers_only(column: pd.Series) -> pd.Series:
             f"the column {name} is not numeric: {column.iloc[row]} in row {row + 1}"
         )
     numbers = _numbers(column)
-    endless = np.isinf(numbers.to_numpy())
-    if endless.any():
-        row = int(endless.argmax())
-        raise ValueError(
-            f"the column {name} is not finite: {numbers.iloc[row]} in row {row + 1}; "
-            "leave the cell empty if the value is not known"
-        )
     if numbers.isna().all():
         raise ValueError(
             f"the column {name} has no value at all to learn from; name the other "

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 import pandas as pd
+
+_LONGEST_LINE = 1 << 20
+"""Characters of a header; what has more is no table, and may never end."""
 
 
 def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -32,6 +36,8 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         If it cannot be read, is not a CSV table, or has fewer than two rows.
     """
     with open_table(path) as (file, form):
+        _check_header(file.readline(), form["sep"])
+        file.seek(0)
         table = pd.read_csv(file, low_memory=False, **form)
     name = quoted(path)
     if len(table) < 2:
@@ -104,7 +110,9 @@ def open_table(
     name = quoted(path)
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            head = file.readline()
+            head = file.readline(_LONGEST_LINE)
+            if len(head) == _LONGEST_LINE:
+                raise ValueError(f"its first line has {len(head)} characters or more")
             file.seek(0)
             separator = max(",;\t", key=head.count)
             form = {
@@ -119,6 +127,18 @@ def open_table(
         raise ValueError(f"cannot read {name}: {error.strerror}") from error
     except ValueError as error:  # not text, or no rows of equal length
         raise ValueError(f"{name} is not a CSV table: {error}") from error
+
+
+def _check_header(head: str, separator: str) -> None:
+    """Check that no two columns have one name, which pandas would change."""
+    names = next(csv.reader([head], delimiter=separator, skipinitialspace=True), [])
+    names = [name.strip() for name in names]
+    again = [name for name in names if name and names.count(name) > 1]
+    if again:
+        raise ValueError(
+            f"its header has the column {quoted(again[0])} more than once; give each a "
+            "name of its own"
+        )
 
 
 def quoted(name: Any) -> str:

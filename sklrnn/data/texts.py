@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,3 +84,30 @@ def fill_texts(
         column = table.columns.get_loc(name)
         cells[rows + 1, column] = [f"{value:.8g}" for value in values]
     return pd.DataFrame(cells)
+
+
+_COMMANDS = ("=", "+", "-", "@", "\t", "\r")
+"""What spreadsheets take a cell that begins with it for."""
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before names and texts that a spreadsheet would compute.
+
+    Numbers stay as they are, negative ones too.
+    """
+    safe = table.rename(columns=_as_text)
+    for place in range(safe.shape[1]):
+        column = safe.iloc[:, place]
+        if not pd.api.types.is_numeric_dtype(column):
+            safe.isetitem(place, column.map(_as_text).to_numpy(dtype=object))
+    return safe
+
+
+def _as_text(cell: Any) -> Any:
+    if not isinstance(cell, str) or not cell.startswith(_COMMANDS):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell

@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from sklrnn.plotting.axes import require_matplotlib
+from sklrnn.plotting.axes import plainly, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +82,7 @@ def _dress(ax: Axes, *, grid: str = "x") -> None:
 
 
 def _title(ax: Axes, text: str) -> None:
-    ax.set_title(text, loc="left", color=INK, fontsize=10)
+    ax.set_title(plainly(text), loc="left", color=INK, fontsize=10)
 
 
 def _legend(ax: Axes, **options: Any) -> None:
@@ -142,7 +142,7 @@ def draw_errors(
         f"{n} *" if c else n
         for n, c in zip(rows["architecture"], rows["choice"], strict=True)
     ]
-    ax.set_yticks(place, labels)
+    ax.set_yticks(place, [plainly(label) for label in labels])
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.set_xlabel("micro MSE, in squared deviations of the training part")
     _log(ax, "x", [*means, *inside["micro_mse"]])
@@ -214,7 +214,7 @@ def draw_teachers(table: pd.DataFrame) -> Figure:
         f"{name} ({task[:4]}.)" if tasks else name
         for name, task in zip(table["architecture"], table["task"], strict=True)
     ]
-    ax.set_yticks(place, names)
+    ax.set_yticks(place, [plainly(name) for name in names])
     ax.set_ylim(-0.7, len(table) - 0.3)
     ax.set_xlabel("micro MSE; bars are two deviations over seeds")
     _log(ax, "x", table[["forward", "online", "offline"]])
@@ -249,7 +249,7 @@ def draw_curves(curves: dict[str, dict[str, Sequence[Sequence[float]]]]) -> Figu
                     lw=1.2 if number < _NAMED else 0.6,
                     alpha=0.85 if number < _NAMED else 0.35,
                     zorder=3 if number < _NAMED else 2,
-                    label=name if i == 0 and number < _NAMED else None,
+                    label=plainly(name) if i == 0 and number < _NAMED else None,
                 )
                 best = int(np.argmin(losses))
                 if number < _NAMED:
@@ -334,7 +334,9 @@ def draw_gates(gates: dict[str, Sequence[float]], length: int) -> Figure:
     figure, ax = _figure(3.4)
     for number, (name, gate) in enumerate(gates.items()):
         steps = np.arange(-len(gate) + 1, 1)
-        ax.plot(steps, gate, color=LINES[number % len(LINES)], lw=1.6, label=name)
+        ax.plot(
+            steps, gate, color=LINES[number % len(LINES)], lw=1.6, label=plainly(name)
+        )
     ax.axhline(0.5, color=FAINT, lw=0.8, ls="--")
     ax.set_xlabel("steps from the newest one read")
     ax.set_ylabel("gate: 1 past, 0 future")
@@ -376,7 +378,7 @@ def draw_gaps(
             marker="o",
             ms=4,
             lw=1.5,
-            label=name,
+            label=plainly(name),
         )
         every.extend(y)
     lows = [row["from"] for row in counts]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklrnn.plotting.axes import PREDICTED, require_matplotlib
+from sklrnn.plotting.axes import PREDICTED, plainly, require_matplotlib
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,7 @@ def plot_absence(
                 _in_stretches(level, n_steps, diffusion.spread), n_columns, rng
             )
             _draw_mask(ax, removed, colours)
-        line[0].set_ylabel(name)
+        line[0].set_ylabel(plainly(name))
     for ax, level in zip(axes[0], levels, strict=True):
         ax.set_title(f"level {level:g}", loc="left", fontsize="medium")
     figure.supxlabel("step", fontsize="medium")

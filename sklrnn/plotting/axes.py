@@ -42,6 +42,11 @@ def picture_formats() -> list[str]:
     return sorted(Figure().canvas.get_supported_filetypes())
 
 
+def plainly(name: Any) -> str:
+    """Return a name as matplotlib is to draw it: a dollar sign begins no formula."""
+    return str(name).replace("$", r"\$")
+
+
 def new_axes(figsize: tuple[float, float], ncols: int = 1, nrows: int = 1) -> Any:
     """Make a new figure and return its axes."""
     require_matplotlib()
@@ -123,6 +128,6 @@ def label_time(ax: Axes, index: pd.Index) -> None:
         locator = AutoDateLocator()
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    name = "time" if index.name is None else str(index.name)
+    name = plainly("time" if index.name is None else index.name)
     zone = getattr(index, "tz", None)
     ax.set_xlabel(name if zone is None else f"{name} ({zone})")

@@ -20,6 +20,7 @@ from sklrnn.plotting.axes import (
     find_alone,
     label_time,
     new_axes,
+    plainly,
 )
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def plot_forecast(
     ax = ax or new_axes(figsize=(10, 4.5))
     _draw(ax, history, forecast, intervals, backtest)
     name = "" if history.name is None else str(history.name)
-    ax.set_ylabel(name)
+    ax.set_ylabel(plainly(name))
     what = f"Forecast of {name}" if name else "Forecast"
     steps = "1 step" if len(forecast) == 1 else f"{len(forecast)} steps"
     ax.set_title(f"{what}: {steps} after {history.index[-1]}", loc="left", pad=26)
@@ -177,7 +178,7 @@ def plot_panel(
         _draw(ax, past, forecast.loc[key][name], bounds)
         names = key if isinstance(key, tuple) else (key,)
         column = (name,) if forecast.shape[1] > 1 else ()
-        ax.set_title(", ".join(map(str, (*names, *column))), loc="left")
+        ax.set_title(plainly(", ".join(map(str, (*names, *column)))), loc="left")
         ax.set_xlabel("")
     for ax in axes.flat[len(chosen) :]:
         ax.remove()

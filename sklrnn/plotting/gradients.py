@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sklrnn.plotting.axes import SEVERAL, draw_frame, draw_legend, new_axes
+from sklrnn.plotting.axes import SEVERAL, draw_frame, draw_legend, new_axes, plainly
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,9 +41,13 @@ def plot_gradient_flow(
     panels = (("gradient", "norm of dL / dh(t)"), ("jacobian", "norm of dh(T) / dh(t)"))
     for ax, (column, title) in zip(axes, panels, strict=True):
         for number, (name, flow) in enumerate(flows.items()):
-            color = SEVERAL[number % len(SEVERAL)]
+            color, name = SEVERAL[number % len(SEVERAL)], plainly(name)
             ax.plot(
-                flow.index, _above_zero(flow[column]), color=color, lw=2, label=name
+                flow.index,
+                _above_zero(flow[column]),
+                color=color,
+                lw=2,
+                label=name,
             )
             if column == "jacobian" and flow["bound"].notna().any():
                 bound = _above_zero(flow["bound"])

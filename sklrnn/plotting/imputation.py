@@ -16,6 +16,7 @@ from sklrnn.plotting.axes import (
     draw_frame,
     find_alone,
     label_time,
+    plainly,
     require_matplotlib,
 )
 
@@ -100,7 +101,7 @@ def plot_imputation(
         label_time(ax, observed.index)
         if ax is not axes[-1]:
             ax.set_xlabel("")
-        ax.set_title(str(name), loc="left", fontsize="medium")
+        ax.set_title(plainly(name), loc="left", fontsize="medium")
         ax.set_title(
             _describe(observed[name].isna(), stretch),
             loc="right",

@@ -13,6 +13,7 @@ from sklrnn.plotting.axes import (
     draw_frame,
     draw_legend,
     new_axes,
+    plainly,
     require_matplotlib,
 )
 
@@ -88,7 +89,7 @@ def plot_recall(
         figure = _new_figure(len(rows), len(stored))
     axes = figure.subplots(len(rows), len(stored), squeeze=False)
     for line, (name, row) in zip(axes, rows.items(), strict=True):
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
+        line[0].set_ylabel(plainly(name), rotation=0, ha="right", va="center")
         for ax, image, pattern in zip(line, row, stored, strict=True):
             _draw_image(ax, image.reshape(shape), pattern)
             if row is not stored:
@@ -134,7 +135,7 @@ def plot_load(
     for number, name in enumerate(errors):
         color = SEVERAL[number % len(SEVERAL)]
         shown = 100 * errors[name].dropna()
-        ax.plot(shown.index, shown, ".-", color=color, lw=2, label=str(name))
+        ax.plot(shown.index, shown, ".-", color=color, lw=2, label=plainly(name))
         if capacities is not None and name in capacities:
             _mark(ax, capacities[str(name)], color)
     loads = errors.index.to_numpy(dtype=float)

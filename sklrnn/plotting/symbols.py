@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklrnn.plotting.axes import COMPARED, PREDICTED, draw_frame, draw_legend, new_axes
+from sklrnn.plotting.axes import (
+    COMPARED,
+    PREDICTED,
+    draw_frame,
+    draw_legend,
+    new_axes,
+    plainly,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +73,7 @@ def plot_surprisal(
     if baseline is not None:
         ax.axhline(baseline, color=COMPARED, lw=1.2, ls="--", label="guessing")
         draw_legend(ax)
-    ax.set_xticks(steps, names)
+    ax.set_xticks(steps, [plainly(name) for name in names])
     ax.set_ylim(bottom=0)
     ax.set_ylabel("nats")
     draw_frame(ax)

@@ -407,7 +407,7 @@ def test_help_names_every_option_and_default(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out
     options = re.split(r"\n  --", text)[1:]
-    assert len(options) == 11
+    assert len(options) == 12
     for option in options:
         assert "default" in option, option
 

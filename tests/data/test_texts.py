@@ -19,7 +19,7 @@ def written(texts, separator=","):
     "content",
     [
         "t,a,b\n2024-01-01,1.50,x\n2024-01-02,,NA\n2024-01-03,1e-3,\n",
-        't,"a, b",a,a\n01.02.2024,007,-0,+1\n02.02.2024,3,nan,True\n',
+        't,"a, b",a,c\n01.02.2024,007,-0,+1\n02.02.2024,3,nan,True\n',
         'a;b\n1,5;2\n;"say ""so"""\n',
         "y\n1\n2\n",
     ],
@@ -56,12 +56,12 @@ def test_file_that_does_not_exist(path):
 
 
 def test_only_what_is_missing_changes(path):
-    content = "a,a,b\n1.50,NA,x\n,2,NA\n3,nan,\n"
+    content = "a,c,b\n1.50,NA,x\n,2,NA\n3,nan,\n"
     path.write_text(content)
     table, (texts, _) = read_table(path), read_texts(path)
-    filled = pd.DataFrame({"a.1": [1 / 3, 9.0, 1e-7], "a": [9.0, 2.0, 9.0]})
+    filled = pd.DataFrame({"c": [1 / 3, 9.0, 1e-7], "a": [9.0, 2.0, 9.0]})
     result = fill_texts(texts, table, filled)
-    assert written(result) == "a,a,b\n1.50,0.33333333,x\n2,2,NA\n3,1e-07,\n"
+    assert written(result) == "a,c,b\n1.50,0.33333333,x\n2,2,NA\n3,1e-07,\n"
     assert written(texts) == content
 
 
