@@ -17,6 +17,7 @@ from sklrnn.interfaces.parameters import (
     check_real,
     draw_seed,
 )
+from sklrnn.interfaces.sklearn import whole_or_not_at_all
 from sklrnn.memories import attractors
 
 KINDS = ("modern", "classic")
@@ -253,6 +254,7 @@ class HopfieldMemory(BaseEstimator):
 
     # ---- storing --------------------------------------------------------------------
 
+    @whole_or_not_at_all
     def fit(self, X, y=None):
         """Store patterns, and forget all others.
 
@@ -273,6 +275,7 @@ class HopfieldMemory(BaseEstimator):
         """
         return self._store(X, first=True)
 
+    @whole_or_not_at_all
     def partial_fit(self, X, y=None):
         """Store further patterns beside those that are stored.
 
@@ -305,6 +308,8 @@ class HopfieldMemory(BaseEstimator):
         patterns = self._admit(X, reset=first)
         if first:
             self._begin(rule)
+        elif rule is not None:
+            self.weights_ = self.weights_.copy()  # an interrupt leaves the old ones
         if rule is None:
             self.patterns_ = np.concatenate([self.patterns_, patterns])
         elif rule == "hebb":

@@ -17,6 +17,7 @@ from sklrnn.interfaces.parameters import (
     check_integer,
     draw_seed,
 )
+from sklrnn.interfaces.sklearn import whole_or_not_at_all
 from sklrnn.network.attention import ATTENTIONS
 from sklrnn.symbols.seq2seq_learning import Pairs, learn
 from sklrnn.symbols.translation import FittedAssociation, attend, decode
@@ -126,7 +127,7 @@ class RNNSeq2Seq(BaseEstimator):
     device : str, default="cpu"
         Torch device.
     callbacks : list of skorch callbacks or None, default=None
-        Passed to the skorch net as they are.
+        Called in every training, in the refit too; see docs, "Callbacks".
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the previous `fit`. Tokens are then
         those of that `fit`, and no others.
@@ -273,6 +274,7 @@ class RNNSeq2Seq(BaseEstimator):
 
     # ---- fitting --------------------------------------------------------------------
 
+    @whole_or_not_at_all
     def fit(self, X, y):
         """Learn from pairs of sequences.
 

@@ -18,10 +18,12 @@ def train_phases(
     epoch_size: int | None,
     patience: int | str | None,
     processes: Processes | None = None,
+    earlier: dict[str | None, History] | None = None,
 ) -> dict[str | None, History]:
     """Train a net in place, for as many epochs as each part of the training has.
 
-    A patience of "auto" is that of `default_patience`.
+    A patience of "auto" is that of `default_patience`. A refit gives the histories of
+    the `earlier` training, for its callbacks.
 
     Raises
     ------
@@ -35,6 +37,7 @@ def train_phases(
     for phase, epochs in phases.items():
         if phase is not None:
             begin_phase(net, phase)
+        net.earlier = None if earlier is None else earlier[phase]
         try:
             with suitable_threads(net.module_.hidden_size), flushed_denormals():
                 train(
@@ -48,6 +51,8 @@ def train_phases(
         except DivergenceError as error:
             error.net = net
             raise
+        finally:
+            net.earlier = None
         histories[phase] = net.history_
     return histories
 
@@ -55,6 +60,7 @@ def train_phases(
 def begin_phase(net: SequenceNet, phase: str | None) -> None:
     """Begin a part of a training, with a fresh optimiser and an empty history."""
     net.module_.begin(phase)
+    net.phase = phase
     net.initialize_optimizer()
     net.history_ = History()  # skorch would empty the one that was handed out
 
