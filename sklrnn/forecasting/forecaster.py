@@ -29,8 +29,8 @@ from sklrnn.forecasting.quantiles import quantiles, variances
 from sklrnn.forecasting.rolling import forecast_rolling
 from sklrnn.forecasting.updating import take_in
 from sklrnn.interfaces import conventions
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import draw_seed
-from sklrnn.interfaces.sklearn import whole_or_not_at_all
 from sklrnn.training import DivergenceError
 from sklrnn.training.course import show
 from sklrnn.training.parameters import check_params

@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 from sklearn.exceptions import NotFittedError
 from sktime.exceptions import NotFittedError as SktimeNotFittedError
 
 from sklrnn.interfaces.parameters import check_architecture
-
-_Fit = TypeVar("_Fit", bound=Callable[..., Any])
-
-
-def whole_or_not_at_all(fit: _Fit) -> _Fit:
-    """Let a method that fits leave an estimator as it was, unless it ends well.
-
-    Whatever ends it: a refusal, an interrupt, a training that diverges. One that was
-    fitted before predicts as it did; of a divergence `net_` has the best weights.
-    """
-
-    @wraps(fit)
-    def fit_or_take_back(self, *args, **kwargs):
-        # Fits put new objects in place of old ones, which stay as they are.
-        before = dict(self.__dict__)
-        try:
-            return fit(self, *args, **kwargs)
-        except BaseException as error:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            if getattr(error, "net", None) is not None:
-                self.net_ = error.net  # type: ignore[attr-defined]
-            raise
-
-    return fit_or_take_back  # type: ignore[return-value]
 
 
 class _NotFitted(NotFittedError, SktimeNotFittedError):

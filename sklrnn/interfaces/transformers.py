@@ -11,7 +11,8 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from sklrnn.data.frames import as_numbers, column_numbers, is_nested, put_fills
-from sklrnn.interfaces.sklearn import SklearnSide, whole_or_not_at_all
+from sklrnn.interfaces.fits import whole_or_not_at_all
+from sklrnn.interfaces.sklearn import SklearnSide
 
 
 class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin):

@@ -11,13 +11,13 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import (
     check_choice,
     check_integer,
     check_real,
     draw_seed,
 )
-from sklrnn.interfaces.sklearn import whole_or_not_at_all
 from sklrnn.memories import attractors
 
 KINDS = ("modern", "classic")

@@ -13,7 +13,7 @@ from sktime.classification.base import BaseClassifier
 from sktime.utils.warnings import warn
 
 from sklrnn.data.labels import is_missing
-from sklrnn.interfaces.sklearn import whole_or_not_at_all
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.recognition.estimator import SequenceEstimator, weigh, weigh_classes
 from sklrnn.recognition.learning import Lesson
 

@@ -12,8 +12,8 @@ from sktime.base import BaseEstimator
 from sklrnn.data.labels import is_missing, read_labels, read_values, restore_steps
 from sklrnn.data.scaling import standardisation
 from sklrnn.data.sequences import is_flat
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import check_choice
-from sklrnn.interfaces.sklearn import whole_or_not_at_all
 from sklrnn.recognition.estimator import SequenceEstimator, weigh_classes
 from sklrnn.recognition.learning import Lesson
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_array
 from sktime.regression.base import BaseRegressor
 
 from sklrnn.data.scaling import standardisation
-from sklrnn.interfaces.sklearn import whole_or_not_at_all
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.recognition.estimator import SequenceEstimator, weigh
 from sklrnn.recognition.learning import Lesson
 

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklrnn.data.symbols import END, Symbols, Vocabulary, read_sequences
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import check_architecture, check_integer, draw_seed
-from sklrnn.interfaces.sklearn import whole_or_not_at_all
 from sklrnn.symbols.continuation import go_on, predict_symbols, score_symbols
 from sklrnn.symbols.generator_learning import learn
 from sklrnn.training import DivergenceError

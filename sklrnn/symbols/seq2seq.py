@@ -11,13 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklrnn.data.pairs import read_pairs, read_side
 from sklrnn.data.symbols import Vocabulary
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import (
     check_architecture,
     check_choice,
     check_integer,
     draw_seed,
 )
-from sklrnn.interfaces.sklearn import whole_or_not_at_all
 from sklrnn.network.attention import ATTENTIONS
 from sklrnn.symbols.seq2seq_learning import Pairs, learn
 from sklrnn.symbols.translation import FittedAssociation, attend, decode

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from sklrnn.network.dropout import Drawing
 from sklrnn.network.losses import WeightedCrossEntropy
+from sklrnn.network.plugged import blamed
 from sklrnn.training.batches import Batches, evaluation_batch
 from sklrnn.training.divergence import DivergenceError
 from sklrnn.training.processes import Processes
@@ -289,10 +290,12 @@ class SequenceNet(NeuralNet):
         if self.processes is not None:
             mean = self.processes.same(mean)  # or some might stop before others
         if not math.isfinite(mean):
+            others = blamed(self.module_)
+            advice = f"; or it is due to {others}: check with {_CHECKS}"
             raise DivergenceError(
                 f"training diverged in epoch {len(self.history)}: the {prefix} loss is "
                 f"{mean}. Lower lr (now {self.lr}), or set gradient_clip (now "
-                f"{self.gradient_clip})"
+                f"{self.gradient_clip})" + (advice if others else "")
             )
         self.history.record(f"{prefix}_loss", mean)
         best = min(row.get(f"{prefix}_loss", math.inf) for row in self.history)
@@ -401,6 +404,8 @@ def scored_entries(
         scored = scored & (mask > 0).reshape(*mask.shape, *further)
     return prediction[scored], target[scored]
 
+
+_CHECKS = "sklrnn.testing.check_cell and check_fusion"
 
 _ONCE = ("on_train_begin", "on_train_end")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sklrnn.network.plugged import blame
 from sklrnn.training.batches import Windows
 from sklrnn.training.divergence import DivergenceError
 from sklrnn.training.net import History, SequenceNet
@@ -50,6 +51,10 @@ def train_phases(
                 )
         except DivergenceError as error:
             error.net = net
+            raise
+        # Strangers' code may raise anything; it is raised on, or named.
+        except Exception as error:
+            blame(net.module_, error)
             raise
         finally:
             net.earlier = None

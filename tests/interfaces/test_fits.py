@@ -1,4 +1,4 @@
-"""Tests of `sklrnn.interfaces.sklearn`: a fit that fails leaves all as it was."""
+"""Tests of `sklrnn.interfaces.fits`: a fit that fails leaves all as it was."""
 
 import numpy as np
 import pandas as pd
