@@ -18,8 +18,12 @@ def whole_or_not_at_all(fit: _Fit) -> _Fit:
 
     @wraps(fit)
     def fit_or_take_back(self, *args, **kwargs):
-        # Fits put new objects in place of old ones, which stay as they are.
-        before = dict(self.__dict__)
+        # Fits put new objects in place of old ones, which stay as they are; but for
+        # what sktime notes of data, in dicts that it keeps.
+        before = {
+            name: dict(value) if name[0] == "_" and type(value) is dict else value
+            for name, value in self.__dict__.items()
+        }
         try:
             return fit(self, *args, **kwargs)
         except BaseException as error:
