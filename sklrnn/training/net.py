@@ -148,10 +148,10 @@ class SequenceNet(NeuralNet):
             if method_name == "on_train_begin":
                 given = {"X": None, "y": None}  # or it tries to index the windows
             getattr(callback, method_name)(self, **given)
-        except (ArithmeticError, AttributeError, LookupError, RuntimeError) as error:
+        except ValueError as error:
+            raise ValueError(_no_score(callback, error)) from error
+        except _UNSCORED as error:
             raise TypeError(_no_score(callback, error)) from error
-        except (TypeError, ValueError) as error:
-            raise type(error)(_no_score(callback, error)) from error
 
     def predict(self, X: Any) -> Any:
         """Predict values, or classes where it is classes that are learned."""
@@ -406,6 +406,9 @@ def scored_entries(
 
 
 _CHECKS = "sklrnn.testing.check_cell and check_fusion"
+
+_UNSCORED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError)
+"""What metrics raise, beside ValueError, for what they cannot compare."""
 
 _ONCE = ("on_train_begin", "on_train_end")
 
