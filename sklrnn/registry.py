@@ -33,6 +33,7 @@ _BUILT_IN = {
         "recurrent": "sklrnn.network.fusions:Recurrent",
     },
 }
+_LOADED: dict[type, _Entry] = {}
 _REGISTERED: dict[str, dict[str, type]] = {group: {} for group in _BUILT_IN}
 _KINDS = {"sklrnn.cells": "cell", "sklrnn.fusions": "fusion"}
 
@@ -191,6 +192,36 @@ def _unknown(name: str, group: str) -> str:
             "its workers: give them the class itself"
         )
     return message
+
+
+def describe(found: type) -> str | None:
+    """Name a class of cells or fusions that is not built in, and where it is from.
+
+    Returns
+    -------
+    str or None
+        None of a built-in class.
+
+    Examples
+    --------
+    >>> from sklrnn.registry import describe, find_cell
+    >>> describe(find_cell("gru")) is None
+    True
+    """
+    module, name = _identity(found)
+    if any(f"{module}:{name}" in paths.values() for paths in _BUILT_IN.values()):
+        return None
+    if found in _LOADED:
+        entry = _LOADED[found]
+        return (
+            f"the plug-in {entry.point.name!r} of the distribution "
+            f"{entry.distribution!r} {entry.version}"
+        )
+    for group, classes in _REGISTERED.items():
+        for known, cls in classes.items():
+            if cls is found:
+                return f"the {_KINDS[group]} {known!r}, registered as {module}.{name},"
+    return f"the class {module}.{name}"
 
 
 # ---- registration -----------------------------------------------------------------
@@ -435,6 +466,7 @@ def _load(entry: _Entry) -> Any:
         found = entry.point.load()
         _check_class(found, entry.point.group)
         _check_api(found)
+        _LOADED[found] = entry
     # A module may do anything when it is imported, sys.exit() included.
     except (Exception, SystemExit) as error:
         raise PluginError(

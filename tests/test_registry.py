@@ -331,6 +331,24 @@ def test_the_list_imports_nothing():
     assert printed.startswith("Plugin(kind='cell', name='elman', distribution='sklrnn'")
 
 
+def test_the_check_of_the_command_runs_check_cell(site, capsys):
+    faulty = GOOD_CELL + (
+        "    def step(self, x, state):\n"
+        "        output, state = super().step(x, state)\n"
+        "        return output * 0, state\n"
+        "    def sequence(self, x, state=None):\n"
+        "        output, state = super().sequence(x, state)\n"
+        "        return output * 0, state\n"
+    )
+    site.install_cell("faulty", "zero", "zeroing", faulty)
+    assert main(["plugins"]) == 0
+    assert main(["plugins", "--check"]) == 1
+    printed = capsys.readouterr().out
+    assert "broken: its check fails, see below" in printed
+    assert "faulty:zero: Cell lacks" in printed
+    assert "- every weight gets a gradient: " in printed
+
+
 def test_the_command_prints_a_table(site, capsys):
     site.install_cell("good", "theirs", "theirs", GOOD_CELL)
     site.install_cell("bad", "broken", "raises", BROKEN["raises"][0])

@@ -123,8 +123,9 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--check",
         action="store_true",
-        help="load each one and say what is wrong with those that are broken; the exit "
-        "status is then 1 (default: load none)",
+        help="load each one, run sklrnn.testing's check of cells or fusions on it, and "
+        "say what is wrong with those that are broken; the exit status is then 1 "
+        "(default: load none)",
     )
     return parser
 

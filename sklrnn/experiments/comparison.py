@@ -21,7 +21,7 @@ from sklrnn.experiments.runner import Runner, silent
 from sklrnn.experiments.statistics import tabulate
 from sklrnn.experiments.storage import Folder
 from sklrnn.experiments.trials import Settings, run_naive
-from sklrnn.interfaces.parameters import check_integer
+from sklrnn.interfaces.parameters import LARGEST_SEED, check_integer
 
 _QUICK_ROWS = 1500
 
@@ -252,6 +252,8 @@ def _seeds(seeds: Any, quick: bool) -> list[int]:
     if isinstance(seeds, (list, tuple, range)):
         for seed in seeds:
             check_integer("seeds", seed, low=0)
+            if seed > LARGEST_SEED:
+                raise ValueError(f"seeds must be at most {LARGEST_SEED}, got {seed}")
         if not seeds or len(set(seeds)) < len(seeds):
             raise ValueError(f"seeds must be different integers, got {seeds!r}")
         return [int(seed) for seed in seeds]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
+from multiprocessing import current_process
+from threading import Event, Thread
 from typing import Any
 
 from joblib import Parallel, delayed
@@ -10,8 +16,9 @@ from tqdm import tqdm
 
 from sklrnn.experiments.grid import Architecture, counted
 from sklrnn.experiments.protocol import Protocol
-from sklrnn.experiments.storage import Folder
+from sklrnn.experiments.storage import Folder, is_record, not_a_record
 from sklrnn.experiments.trials import Settings, pace, refusal, run_trial
+from sklrnn.registry import describe, find_cell, find_fusion
 
 
 def silent(text: str) -> None:
@@ -73,14 +80,21 @@ class Runner:
         found = {key: self.folder.read(key) for key in cells}
         kept = {key: record for key, record in found.items() if record is not None}
         for key, record in kept.items():
+            if not is_record(record):
+                raise ValueError(not_a_record(self.folder.file(key)))
+        for key, record in kept.items():
             # What tells an architecture from the others depends on the others.
             record["architecture"] = cells[key][0].name
         return kept
 
     def _check(self, architectures: list[Architecture]) -> list[str]:
         """Return why architectures cannot be trained, "" for those that can."""
-        tried = [(each, self.protocol, self.settings) for each in architectures]
-        return Parallel(self.n_jobs)(delayed(refusal)(*each) for each in tried)
+        asked = (self.protocol, self.settings)
+        jobs = [
+            delayed(_watched)(os.getpid(), refusal, a, *asked) for a in architectures
+        ]
+        with _named(architectures):
+            return Parallel(self.n_jobs)(jobs)
 
     def _announce(self, waiting: list[Architecture]) -> None:
         """Say how long it will take, by what a few batches of each kind take."""
@@ -103,14 +117,23 @@ class Runner:
         self, cells: dict[str, tuple[Architecture, int]]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         jobs = (
-            delayed(_run_cell)(key, architecture, self.protocol, self.settings, seed)
+            delayed(_watched)(
+                os.getpid(),
+                _run_cell,
+                key,
+                architecture,
+                self.protocol,
+                self.settings,
+                seed,
+            )
             for key, (architecture, seed) in cells.items()
         )
         hidden = True if self.say is silent else None  # None: unless on a terminal
         done = Parallel(self.n_jobs, return_as="generator_unordered")(jobs)
-        yield from tqdm(
-            done, total=len(cells), desc="compare", unit="training", disable=hidden
-        )
+        with _named([architecture for architecture, _ in cells.values()]):
+            yield from tqdm(
+                done, total=len(cells), desc="compare", unit="training", disable=hidden
+            )
 
 
 def _refused(architectures: list[Architecture], reasons: list[str]) -> list[str]:
@@ -134,6 +157,48 @@ def _run_cell(
     seed: int,
 ) -> tuple[str, dict[str, Any]]:
     return key, run_trial(architecture, protocol, settings, seed)
+
+
+def _watched(parent: int, job: Callable[..., Any], *args: Any) -> Any:
+    """Do a job, in a worker that ends when its parent is gone."""
+    if os.getpid() != parent and not _watching.is_set():
+        is_loky = type(current_process()).__module__.startswith("joblib.externals")
+        if is_loky or os.getppid() == parent:  # not a server's that lives on
+            _watching.set()
+            Thread(target=_end_with, args=(parent,), daemon=True).start()
+    return job(*args)
+
+
+_watching = Event()
+
+
+def _end_with(parent: int) -> None:
+    """Wait until the parent is gone, however it ended, and end this process."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+@contextmanager
+def _named(architectures: list[Architecture]) -> Iterator[None]:
+    """Say of a worker that died which plug-ins it may have died in."""
+    try:
+        yield
+    except BrokenExecutor as error:
+        names = sorted(
+            {
+                str(a.params[part])
+                for a in architectures
+                for part, find in (("cell", find_cell), ("fusion", find_fusion))
+                if a.params.get(part) is not None and describe(find(a.params[part]))
+            }
+        )
+        whose = f"perhaps in a plug-in ({', '.join(names)}), or " if names else ""
+        raise OSError(
+            f"a worker process died: {whose}because the memory was used up or somebody "
+            "ended it; what is finished is kept where there is a folder (out=, --out): "
+            "start the same comparison again, with n_jobs=1 to see where it ends"
+        ) from error
 
 
 def _kind(architecture: Architecture) -> tuple[str, str, str]:

@@ -16,6 +16,46 @@ _CELLS = "cells"
 _OURS = (MANIFEST, _CELLS, "index.html", "results.csv", "results.json")
 
 
+_OF_ALL: dict[str, Any] = {
+    "task": str,
+    "architecture": str,
+    "params": dict,
+    "failed": str,
+    "scores": dict,
+}
+_OF_TRAINED: dict[str, Any] = {
+    "history": list,
+    "segments": dict,
+    "gaps": dict,
+    "fit_seconds": (int, float),
+    "trained_epochs": int,
+    "parameters": int,
+}
+"""What records hold: of every training, and of those that did not fail."""
+
+
+def _load(path: Path) -> Any:
+    """Return what a JSON file holds; None if it is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_record(found: dict[str, Any]) -> bool:
+    """Tell whether a dict may be what `run_trial` returned."""
+    kinds = _OF_ALL if found.get("failed") else _OF_ALL | _OF_TRAINED
+    return all(isinstance(found.get(name), kind) for name, kind in kinds.items())
+
+
+def not_a_record(path: Path) -> str:
+    """Say what is wrong with a file, and what to do."""
+    return (
+        f"{path} does not hold what a finished training leaves; delete it to have that "
+        "training done again"
+    )
+
+
 class Folder:
     """A folder that holds one comparison.
 
@@ -63,10 +103,12 @@ class Folder:
         manifest = self.path / MANIFEST
         advice = "choose another folder, or give overwrite=True (--overwrite)"
         if manifest.exists():
-            try:
-                before = json.loads(manifest.read_text(encoding="utf-8"))
-            except ValueError:
-                before = {}
+            before = _load(manifest)
+            if not isinstance(before, dict) or not set(before) & set(identity):
+                raise ValueError(
+                    f"{manifest} is not that of another comparison, but damaged; "
+                    f"{advice}"
+                )
             if before != identity:
                 names = [n for n in identity if before.get(n) != identity[n]]
                 raise ValueError(
@@ -80,14 +122,27 @@ class Folder:
             )
 
     def read(self, key: str) -> dict[str, Any] | None:
-        """Return the record of a finished cell of the grid; None if it is not."""
-        path = self.path / _CELLS / f"{key}.json"
+        """Return the record of a finished cell of the grid; None if it is not.
+
+        What cannot be read is as if it were not there, and is written again.
+
+        Raises
+        ------
+        ValueError
+            If the file holds something else.
+        """
+        path = self.file(key)
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            record = _load(path)
         except FileNotFoundError:
             return None
-        except ValueError:  # not written by this module: as if it were not there
-            return None
+        if not isinstance(record, (dict, type(None))):
+            raise ValueError(not_a_record(path))
+        return record
+
+    def file(self, key: str) -> Path:
+        """Return where the record of a cell of the grid is, or will be."""
+        return self.path / _CELLS / f"{key}.json"
 
     def keep(self, key: str, record: dict[str, Any]) -> None:
         """Write the record of a finished cell of the grid."""

@@ -24,6 +24,7 @@ from sklrnn.experiments.protocol import (
     segment_scores,
 )
 from sklrnn.imputation.filling import estimate_windows
+from sklrnn.registry import PluginError
 from sklrnn.training import DivergenceError
 
 _GATE_WINDOWS = 16
@@ -84,7 +85,7 @@ def refusal(architecture: Architecture, protocol: Protocol, settings: Settings) 
     """Say why an architecture cannot be trained; nothing if it can."""
     try:
         _try(architecture, protocol, settings, 2 * protocol.window_length + 16, 1)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, PluginError) as error:
         return " ".join(str(error).split())
     except DivergenceError:
         pass
@@ -176,7 +177,7 @@ def run_trial(
     try:
         with peak_memory() as memory:
             fit(estimator, architecture.task, protocol.learned())
-    except DivergenceError as error:
+    except (DivergenceError, PluginError) as error:
         return record | {"failed": str(error), "scores": {}}
     # Of the processor: other trials run beside this one.
     record["fit_seconds"] = time.process_time() - begin

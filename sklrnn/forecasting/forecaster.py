@@ -30,6 +30,7 @@ from sklrnn.forecasting.rolling import forecast_rolling
 from sklrnn.forecasting.updating import take_in
 from sklrnn.interfaces import conventions
 from sklrnn.interfaces.containers import check_container, check_targets_are_numbers
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import draw_seed
 from sklrnn.training import DivergenceError
 from sklrnn.training.course import show
@@ -215,7 +216,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         rounding and `dropout`, that of one process; all end with the same weights.
         ``torchrun`` or ``accelerate launch`` start them.
     callbacks : list of skorch callbacks or None, default=None
-        Passed to the skorch net as they are.
+        Called in every training, in the refit too; see docs, "Callbacks".
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the previous `fit`. The optimiser
         starts from its state, too (anew with ``direction="decoupled"``, which trains
@@ -448,6 +449,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
 
     # ---- the two calling conventions ------------------------------------------------
 
+    @whole_or_not_at_all
     @conventions.accepts_sklearn_fit
     def fit(self, y=None, X=None, fh=None):
         """Fit to a series (sktime), or by position to a table and a column (sklearn).
@@ -692,6 +694,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
         self.loss_ = fitted.loss
         return self
 
+    @whole_or_not_at_all
     def pretrain(self, y, X=None, fh=None):
         """Train on many series, before `fit` takes the one to forecast.
 

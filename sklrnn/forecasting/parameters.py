@@ -10,7 +10,11 @@ from torch import nn
 from sklrnn import registry
 from sklrnn.data.series import GridSeries, repeats_one_value
 from sklrnn.data.timegrid import season_length
-from sklrnn.interfaces.parameters import check_choice, check_integer
+from sklrnn.interfaces.parameters import (
+    check_choice,
+    check_integer,
+    check_window_length,
+)
 from sklrnn.network.cells.base import takes
 from sklrnn.network.decoders import DECODERS
 from sklrnn.network.likelihoods import LIKELIHOODS
@@ -52,6 +56,7 @@ def choose_shape(
     if window_length is None:
         wanted = max(2 * season, horizon) if season else max(2 * horizon, 24)
         window_length = min(wanted, max(longest // 3, 1))
+    check_window_length(window_length, longest)
     segment_length = params.segment_length
     if segment_length is None:
         by_steps = window_length <= _LONGEST_BY_STEPS or params.bptt_steps is not None
@@ -59,6 +64,12 @@ def choose_shape(
         segment_length = season if fits else _SEGMENT
         if by_steps or _obstacle_to_segments(params):
             segment_length = 1
+    elif segment_length > window_length:
+        given = "" if params.window_length else ", which was chosen for these rows"
+        raise ValueError(
+            f"segment_length is {segment_length}, but a window has {window_length} "
+            f"steps (window_length{given}); lower it, or leave it out"
+        )
     return window_length, horizon, int(segment_length)
 
 

@@ -13,6 +13,7 @@ from sklrnn.imputation.corruption import GapWindows, TrainingWindows, validation
 from sklrnn.imputation.filling import FittedImputer
 from sklrnn.imputation.residuals import calibrate
 from sklrnn.imputation.tables import TimedSeries, rows_of
+from sklrnn.interfaces.parameters import check_window_length
 from sklrnn.network.reconstruct import LOSSES, ReconstructionNetwork
 from sklrnn.training.batches import Windows
 from sklrnn.training.building import build_net
@@ -96,6 +97,7 @@ class _Course:
         if start is None:
             longest = max(len(one.values) for one in series)
             self.window_length = params.window_length or min(_WINDOW_LENGTH, longest)
+            check_window_length(self.window_length, longest)
             seen = np.concatenate([one.values for one in older])
             self.companions = find_companions(seen)
         else:

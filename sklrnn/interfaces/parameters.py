@@ -53,8 +53,33 @@ def check_real(
         raise ValueError(f"{name} must be {above} {low:g}{below}, got {value}")
 
 
+_LONG_WINDOW = 1000
+"""A window of so many steps costs little, however few rows there are."""
+
+
+def check_window_length(window_length: int, n_rows: int) -> None:
+    """Raise a ValueError if windows are far longer than the longest series."""
+    if window_length > max(n_rows, _LONG_WINDOW):
+        raise ValueError(
+            f"window_length is {window_length}, but the longest series has {n_rows} "
+            "rows, and a window reads no others; lower it, or leave it out"
+        )
+
+
+LARGEST_SEED = 2**32 - 1
+"""The largest that torch and numpy both take without folding it."""
+
+
 def draw_seed(random_state: Any) -> int:
-    """Draw a seed; None gives a fresh one and leaves numpy's global state alone."""
+    """Draw a seed; None gives a fresh one and leaves numpy's global state alone.
+
+    Raises
+    ------
+    TypeError
+        If `random_state` is neither an integer, nor a numpy generator, nor None.
+    ValueError
+        If it is an integer below 0 or above `LARGEST_SEED`.
+    """
     if random_state is None:
         random_state = np.random.default_rng()
     if isinstance(random_state, np.random.Generator):
@@ -65,5 +90,10 @@ def draw_seed(random_state: Any) -> int:
         raise TypeError(
             "random_state must be an integer, a numpy generator or None, got "
             f"{random_state!r}"
+        )
+    if not 0 <= int(random_state) <= LARGEST_SEED:
+        raise ValueError(
+            f"random_state must be from 0 to {LARGEST_SEED} (2**32 - 1), got "
+            f"{random_state}"
         )
     return int(random_state)

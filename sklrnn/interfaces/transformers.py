@@ -11,6 +11,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from sklrnn.data.frames import as_numbers, column_numbers, is_nested, put_fills
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.sklearn import SklearnSide
 
 
@@ -23,6 +24,7 @@ class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin)
 
     n_features_in_: int
 
+    @whole_or_not_at_all
     def fit(self, X, y=None):
         """Learn to fill.
 

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import (
     check_choice,
     check_integer,
@@ -253,6 +254,7 @@ class HopfieldMemory(BaseEstimator):
 
     # ---- storing --------------------------------------------------------------------
 
+    @whole_or_not_at_all
     def fit(self, X, y=None):
         """Store patterns, and forget all others.
 
@@ -273,6 +275,7 @@ class HopfieldMemory(BaseEstimator):
         """
         return self._store(X, first=True)
 
+    @whole_or_not_at_all
     def partial_fit(self, X, y=None):
         """Store further patterns beside those that are stored.
 
@@ -305,6 +308,8 @@ class HopfieldMemory(BaseEstimator):
         patterns = self._admit(X, reset=first)
         if first:
             self._begin(rule)
+        elif rule is not None:
+            self.weights_ = self.weights_.copy()  # an interrupt leaves the old ones
         if rule is None:
             self.patterns_ = np.concatenate([self.patterns_, patterns])
         elif rule == "hebb":

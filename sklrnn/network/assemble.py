@@ -14,6 +14,7 @@ from sklrnn.network.cells.base import Cell, takes
 from sklrnn.network.decoupled import Decoupled
 from sklrnn.network.directions import Branch, Coupled, Forward
 from sklrnn.network.layers import RecurrentLayers
+from sklrnn.network.plugged import check_plugged_cell, check_plugged_fusion
 
 
 class LayerParams(TypedDict):
@@ -98,8 +99,9 @@ def build_layers(params: LayerParams, rows: Rows, direction: str) -> RecurrentLa
         keywords |= params["cell_params"] or {}
 
         def branch(size: int = input_size, keywords: dict = keywords) -> Branch:
+            cell = cell_class(size, params["hidden_size"], **keywords)
             return Branch(
-                cell_class(size, params["hidden_size"], **keywords),
+                check_plugged_cell(cell, bool(keywords.get("masked"))),
                 recurrent_dropout=params["recurrent_dropout"],
                 bptt_steps=params["bptt_steps"],
             )
@@ -115,7 +117,8 @@ def build_layers(params: LayerParams, rows: Rows, direction: str) -> RecurrentLa
 def build_fusion(params: LayerParams) -> nn.Module:
     """Build what joins two directions."""
     fusion_class = registry.find_fusion(params["fusion"])
-    return fusion_class(params["hidden_size"], **(params["fusion_params"] or {}))
+    fusion = fusion_class(params["hidden_size"], **(params["fusion_params"] or {}))
+    return check_plugged_fusion(fusion, params["hidden_size"])
 
 
 def count_weights(network: nn.Module, layers: nn.Module, head: nn.Module) -> dict:

@@ -13,6 +13,7 @@ from sktime.classification.base import BaseClassifier
 from sktime.utils.warnings import warn
 
 from sklrnn.data.labels import is_missing
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.recognition.estimator import SequenceEstimator, weigh, weigh_classes
 from sklrnn.recognition.learning import Lesson
 
@@ -105,7 +106,7 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
     device : str, default="cpu"
         Torch device.
     callbacks : list of skorch callbacks or None, default=None
-        Passed to the skorch net as they are.
+        Called in every training, in the refit too; see docs, "Callbacks".
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the previous `fit`.
     random_state : int, numpy generator or None, default=None
@@ -265,6 +266,7 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
         for name in ("classes_", "n_classes_", "fit_time_"):
             del self.__dict__[name]
 
+    @whole_or_not_at_all
     def fit(self, X, y, sample_weight=None):
         """Learn to classify.
 

@@ -12,6 +12,7 @@ from sktime.base import BaseEstimator
 from sklrnn.data.labels import is_missing, read_labels, read_values, restore_steps
 from sklrnn.data.scaling import standardisation
 from sklrnn.data.sequences import is_flat
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import check_choice
 from sklrnn.recognition.estimator import SequenceEstimator, weigh_classes
 from sklrnn.recognition.learning import Lesson
@@ -107,7 +108,7 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
     device : str, default="cpu"
         Torch device.
     callbacks : list of skorch callbacks or None, default=None
-        Passed to the skorch net as they are.
+        Called in every training, in the refit too; see docs, "Callbacks".
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the previous `fit`.
     random_state : int, numpy generator or None, default=None
@@ -251,6 +252,7 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
         self.verbose = verbose
         super().__init__()
 
+    @whole_or_not_at_all
     def fit(self, X, y):
         """Learn to label.
 

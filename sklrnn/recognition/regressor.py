@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array
 from sktime.regression.base import BaseRegressor
 
 from sklrnn.data.scaling import standardisation
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.recognition.estimator import SequenceEstimator, weigh
 from sklrnn.recognition.learning import Lesson
 
@@ -100,7 +101,7 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
     device : str, default="cpu"
         Torch device.
     callbacks : list of skorch callbacks or None, default=None
-        Passed to the skorch net as they are.
+        Called in every training, in the refit too; see docs, "Callbacks".
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the previous `fit`.
     random_state : int, numpy generator or None, default=None
@@ -244,6 +245,7 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
         super().__init__()
         del self.fit_time_  # which sktime sets before anything was fitted
 
+    @whole_or_not_at_all
     def fit(self, X, y, sample_weight=None):
         """Learn to estimate.
 

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklrnn.data.symbols import END, Symbols, Vocabulary, read_sequences
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import check_architecture, check_integer, draw_seed
 from sklrnn.symbols.continuation import go_on, predict_symbols, score_symbols
 from sklrnn.symbols.generator_learning import learn
@@ -105,7 +106,7 @@ class RNNGenerator(BaseEstimator):
     device : str, default="cpu"
         Torch device.
     callbacks : list of skorch callbacks or None, default=None
-        Passed to the skorch net as they are.
+        Called in every training, in the refit too; see docs, "Callbacks".
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the previous `fit`. Symbols are then
         those of that `fit`, and no others.
@@ -246,6 +247,7 @@ class RNNGenerator(BaseEstimator):
 
     # ---- fitting --------------------------------------------------------------------
 
+    @whole_or_not_at_all
     def fit(self, X, y=None):
         """Learn what comes next.
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklrnn.data.pairs import read_pairs, read_side
 from sklrnn.data.symbols import Vocabulary
+from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import (
     check_architecture,
     check_choice,
@@ -126,7 +127,7 @@ class RNNSeq2Seq(BaseEstimator):
     device : str, default="cpu"
         Torch device.
     callbacks : list of skorch callbacks or None, default=None
-        Passed to the skorch net as they are.
+        Called in every training, in the refit too; see docs, "Callbacks".
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the previous `fit`. Tokens are then
         those of that `fit`, and no others.
@@ -273,6 +274,7 @@ class RNNSeq2Seq(BaseEstimator):
 
     # ---- fitting --------------------------------------------------------------------
 
+    @whole_or_not_at_all
     def fit(self, X, y):
         """Learn from pairs of sequences.
 

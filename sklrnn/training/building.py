@@ -16,6 +16,7 @@ from sklrnn.network.losses import MaskedMSE
 from sklrnn.training.net import SequenceNet
 from sklrnn.training.parameters import LAYER_PARAMS, OPTIMIZERS
 from sklrnn.training.processes import Processes
+from sklrnn.training.size import check_size
 from sklrnn.training.stopping import Length
 
 NET_PARAMS = (
@@ -53,6 +54,7 @@ def build_net(
     if processes is not None:
         settings["device"] = processes.device
         settings["verbose"] = settings["verbose"] if processes.is_first else 0
+    check_size(module, shape, settings["device"])
     net = new_net(
         module,
         shape,

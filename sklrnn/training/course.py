@@ -99,6 +99,7 @@ def teach(
             epoch_size=size,
             patience=None,
             processes=processes,
+            earlier=histories,
         )
     return Taught(net, histories, calibration, length)
 

@@ -10,6 +10,7 @@ import torch
 from sklrnn import registry
 from sklrnn.interfaces.parameters import check_choice, check_integer, check_real
 from sklrnn.network.decoupled import MATCHING_SCHEDULES
+from sklrnn.training.net import Callback, InputShapeSetter
 from sklrnn.training.processes import Processes
 from sklrnn.training.schedule import SCHEDULES
 
@@ -105,11 +106,7 @@ def check_params(estimator: Any) -> None:
     for name in ("refit", "warm_start", "layer_norm", "keep_empty_features"):
         if name in params and params[name] not in (True, False):
             raise TypeError(f"{name} must be True or False, got {params[name]!r}")
-    if not isinstance(params["callbacks"], (list, tuple, type(None))):
-        raise TypeError(
-            "callbacks must be a list of skorch callbacks or None, got "
-            f"{params['callbacks']!r}"
-        )
+    _check_callbacks(params["callbacks"])
     check_choice("schedule", params["schedule"], SCHEDULES)
     check_choice("direction", params["direction"], DIRECTIONS)
     if "matching_schedule" in params:
@@ -128,6 +125,78 @@ def check_params(estimator: Any) -> None:
         _check_fusion(params)
     _check_device(params["device"])
     Processes.of(estimator)
+    _check_idle(type(estimator), params)
+
+
+def _check_callbacks(callbacks: Any) -> None:
+    """Check that a list holds callbacks, each by itself or after a name of its own."""
+    if not isinstance(callbacks, (list, tuple, type(None))):
+        raise TypeError(
+            f"callbacks must be a list of skorch callbacks or None, got {callbacks!r}"
+        )
+    names = []
+    for place, item in enumerate(callbacks or ()):
+        name, callback = None, item
+        if isinstance(item, (tuple, list)) and len(item) == 2:
+            name, callback = item
+            names.append(name)
+        cls = callback if isinstance(callback, type) else type(callback)
+        if not issubclass(cls, Callback) or not isinstance(name, (str, type(None))):
+            raise TypeError(
+                "callbacks must hold skorch callbacks, or pairs of a name and a "
+                f"callback, got {item!r} at place {place}"
+            )
+        if issubclass(cls, InputShapeSetter):
+            raise ValueError(
+                f"callbacks has {cls.__name__} at place {place}, but the data set the "
+                "sizes of the network; leave it out"
+            )
+    for name in names:
+        if names.count(name) > 1 or name in ("epoch_timer", "print_log", "keep_best"):
+            raise ValueError(
+                f"callbacks has the name {name!r} for several callbacks, as the "
+                "estimator has one of its own or it is given twice; choose another"
+            )
+
+
+def _check_idle(estimator: type, params: dict[str, Any]) -> None:
+    """Refuse what was set, but does nothing beside the other parameters."""
+    defaults = inspect.signature(estimator).parameters
+    for name, reason in _reasons_to_idle(params).items():
+        if name not in params or name not in defaults:
+            continue
+        value, default = params[name], defaults[name].default
+        if value is not default and value != default:
+            raise ValueError(
+                f"{name} is {value!r}, but does nothing with {reason}; leave it out"
+            )
+
+
+def _reasons_to_idle(params: dict[str, Any]) -> dict[str, str]:
+    """Return which parameters do nothing beside the others, and what is to blame."""
+    idle = {}
+    direction = params["direction"]
+    if direction == "forward":
+        idle["fusion_params"] = "direction='forward', which leaves nothing to fuse"
+    if direction != "decoupled":
+        why = f"direction={direction!r}, which has no teacher to match"
+        idle |= {"matching_weight": why, "matching_schedule": why}
+    elif params.get("matching_weight") == 0:
+        idle["matching_schedule"] = "matching_weight=0"
+    if params.get("teacher_forcing") == 0:
+        idle["teacher_forcing_schedule"] = "teacher_forcing=0"
+    if params.get("accelerator") is not None:
+        idle["device"] = "an accelerator, which says where each process computes"
+    cell = registry.find_cell(params["cell"])
+    layers_remember = params["num_layers"] > 1 and params["cell_params"]
+    # Symbols are cut into pieces by it, whatever the cell.
+    of_symbols = "embedding_size" in params
+    if not (getattr(cell, "remembers", True) or layers_remember or of_symbols):
+        idle["bptt_steps"] = f"the cell {cell.__name__}, which remembers nothing"
+    window_length, bptt_steps = params.get("window_length"), params.get("bptt_steps")
+    if window_length is not None and (bptt_steps or 0) > window_length:
+        idle["bptt_steps"] = f"window_length={window_length}, which is shorter"
+    return idle
 
 
 def _check_patience(patience: Any) -> None:

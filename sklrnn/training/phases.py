@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 
+from sklrnn.network.plugged import blame
 from sklrnn.training.batches import Windows
 from sklrnn.training.divergence import DivergenceError
 from sklrnn.training.net import History, SequenceNet
@@ -22,10 +23,12 @@ def train_phases(
     epoch_size: int | None,
     patience: int | str | None,
     processes: Processes | None = None,
+    earlier: dict[str | None, History] | None = None,
 ) -> dict[str | None, History]:
     """Train a net in place, for as many epochs as each part of the training has.
 
-    A patience of "auto" is that of `default_patience`.
+    A patience of "auto" is that of `default_patience`. A refit gives the histories of
+    the `earlier` training, for its callbacks.
 
     Raises
     ------
@@ -39,6 +42,7 @@ def train_phases(
     for phase, epochs in phases.items():
         if phase is not None:
             begin_phase(net, phase)
+        net.earlier = None if earlier is None else earlier[phase]
         try:
             with suitable_threads(net.module_.hidden_size), flushed_denormals():
                 train(
@@ -52,6 +56,12 @@ def train_phases(
         except DivergenceError as error:
             error.net = net
             raise
+        # Strangers' code may raise anything; it is raised on, or named.
+        except Exception as error:
+            blame(net.module_, error)
+            raise
+        finally:
+            net.earlier = None
         histories[phase] = net.history_
     return histories
 
@@ -59,6 +69,7 @@ def train_phases(
 def begin_phase(net: SequenceNet, phase: str | None) -> None:
     """Begin a part of a training, with a fresh optimiser and an empty history."""
     net.module_.begin(phase)
+    net.phase = phase
     net.initialize_optimizer()
     net.history_ = History()  # skorch would empty the one that was handed out
 

@@ -32,9 +32,11 @@ class LearningRate:
         """Share of the steps that are done."""
         return min(self.step / self.n_steps, 1.0)
 
-    def apply(self, optimizer: torch.optim.Optimizer) -> None:
-        """Set the rate of the next step."""
+    def apply(self, optimizer: torch.optim.Optimizer | None) -> None:
+        """Go on to the next step, and set its rate unless somebody else does."""
         self.step += 1
+        if optimizer is None:
+            return
         lr = self.peak * self._share()
         for group in optimizer.param_groups:
             group["lr"] = lr

@@ -184,6 +184,7 @@ def test_killed_and_started_again_it_finds_the_same(table, tmp_path):
         ({"task": "guess"}, ValueError, "'prediction', 'reconstruction' or 'both', go"),
         ({"grid": {}}, ValueError, "the grid is empty"),
         ({"seeds": 0}, ValueError, "seeds must be"),
+        ({"seeds": [2**32]}, ValueError, "seeds must be at most 4294967295"),
         ({"seeds": [1, 1]}, ValueError, "seeds must be different integers"),
         ({"window_length": 3}, ValueError, "window_length must be"),
         ({"stride": 0}, ValueError, "stride must be"),

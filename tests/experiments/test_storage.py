@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sklrnn.experiments.storage import Folder
+from sklrnn.experiments.storage import Folder, is_record
 
 IDENTITY = {"data": "abc", "rows": 3}
 
@@ -101,3 +101,34 @@ def test_a_file_that_really_cannot_grow(tmp_path):
         signal.signal(signal.SIGXFSZ, handler)
     assert names(tmp_path) == ["cells/small.json", "comparison.json"]
     assert json.loads((tmp_path / "cells" / "small.json").read_text()) == {"mse": 1}
+
+
+DAMAGED = [b"[]", b'{"a": 1}', b'{"mse": 0.', b"\xff\x00\x8e", b"3", b"[" * 100_000]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_manifest_is_named_with_what_to_do(tmp_path, content):
+    (tmp_path / "comparison.json").write_bytes(content)
+    with pytest.raises(ValueError, match="comparison.json is .* damaged; choose anoth"):
+        Folder(tmp_path, IDENTITY | {"sklrnn": "0"}, False)
+    assert Folder(tmp_path, IDENTITY, True).read("k") is None
+
+
+def test_a_record_of_another_kind_is_named_with_what_to_do(tmp_path):
+    folder = Folder(tmp_path, IDENTITY, False)
+    folder.file("k").write_text("[]")
+    with pytest.raises(ValueError, match="k.json does not hold .*; delete it to have"):
+        folder.read("k")
+
+
+def test_records_are_known_by_what_they_hold():
+    failed = {"task": "prediction", "architecture": "elman", "params": {}}
+    failed |= {"failed": "diverged", "scores": {}}
+    assert is_record(failed)
+    assert not is_record({"a": 1})
+    trained = failed | {"failed": ""}
+    assert not is_record(trained)
+    trained |= {"history": [], "segments": {}, "gaps": {}}
+    trained |= {"fit_seconds": 1.5, "trained_epochs": 3, "parameters": 7}
+    assert is_record(trained)
+    assert not is_record(trained | {"history": 5})

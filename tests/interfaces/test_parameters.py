@@ -4,9 +4,11 @@ import inspect
 import re
 from collections import defaultdict
 
+import numpy as np
 import pytest
 
 import sklrnn
+from sklrnn.interfaces.parameters import draw_seed
 
 ESTIMATORS = [
     getattr(sklrnn, name)
@@ -132,3 +134,13 @@ def test_every_exception_is_of_a_shared_parameter_and_has_a_reason(reasons):
     for name, owners in reasons.items():
         assert set(owners) < set(SHARED[name])
         assert all(owners.values())
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**32 + 1, np.int64(-5)])
+def test_seeds_that_would_be_folded_are_refused(seed):
+    with pytest.raises(ValueError, match=rf"random_state must be from 0.*got {seed}"):
+        draw_seed(seed)
+
+
+def test_seeds_are_taken_as_they_are():
+    assert [draw_seed(s) for s in (0, 2**32 - 1, np.uint32(7))] == [0, 2**32 - 1, 7]

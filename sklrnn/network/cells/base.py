@@ -56,6 +56,10 @@ class Cell(nn.Module):
         Number of output features.
     """
 
+    remembers: bool = True
+    """Whether anything learned is in the state, so that `bptt_steps` has gradients to
+    cut. Not where the state is but the last inputs."""
+
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
         self.input_size = input_size

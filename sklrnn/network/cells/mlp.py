@@ -51,6 +51,8 @@ class MLP(Cell):
     (torch.Size([4, 10, 8]), torch.Size([4, 4, 2]))
     """
 
+    remembers = False
+
     def __init__(
         self,
         input_size: int,
