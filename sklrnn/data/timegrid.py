@@ -68,7 +68,10 @@ def infer_step(index: pd.Index) -> Step | None:
         return even
     inferred = pd.infer_freq(index) if len(index) > 2 else None
     if inferred is not None:
-        return pd.tseries.frequencies.to_offset(inferred)
+        step = pd.tseries.frequencies.to_offset(inferred)
+        # pandas takes the last Friday of each month for the fourth.
+        if "WOM" not in inferred or all(map(step.is_on_offset, index)):
+            return step
     return _irregular_step(index)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from pandas.tseries.offsets import CustomBusinessDay
+from pandas.tseries.offsets import CustomBusinessDay, LastWeekOfMonth
 
 from sklrnn.data.timegrid import check_on_grid, infer_step, positions, times_of
 
@@ -14,6 +14,7 @@ def _monthly(day):
 CALENDARS = {
     **{f: f for f in ("BME", "BMS", "SME", "SMS", "BQE", "BQS", "WOM-3FRI")},
     "Sunday to Thursday": CustomBusinessDay(weekmask="Sun Mon Tue Wed Thu"),
+    "last Friday": LastWeekOfMonth(weekday=4),
     "Monday, Wednesday, Friday": CustomBusinessDay(weekmask="Mon Wed Fri"),
 }
 INDEXES = {
