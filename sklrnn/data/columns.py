@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklrnn.data.calendar import months_of
 from sklrnn.data.files import quoted
 from sklrnn.data.rows import check_order
 from sklrnn.data.series import MAX_SPARSITY
-from sklrnn.data.timegrid import infer_step, positions
+from sklrnn.data.timegrid import infer_step, positions, times_of
 
 _OFFSET = r"\s*(Z|[+-]\d\d:?\d\d)$"
 
@@ -407,7 +408,7 @@ def _on_grid(
     assert step is not None  # of two rows or more
     at = positions(index, index[0], step)
     apart = np.gcd.reduce(np.diff(at))
-    if isinstance(step, int) and apart > 1:
+    if isinstance(step, int) and (apart := apart * step) > 1:
         raise ValueError(
             f"the integer times ({times}) are {apart} apart; write them as dates, or "
             "count the steps"
@@ -423,10 +424,12 @@ def _on_grid(
     table = table.groupby(at).mean().reindex(range(n_steps))
     if isinstance(step, int):
         table.index = pd.RangeIndex(index[0], index[0] + n_steps, name=index.name)
-    else:
+    elif index[0].tz is None and step.is_on_offset(index[0]) and not months_of(step):
         table.index = pd.date_range(
             index[0], periods=n_steps, freq=step, name=index.name
         )
+    else:
+        table.index = times_of(np.arange(n_steps), index[0], step).rename(index.name)
     return table
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from sklrnn.data.categories import Categories
 from sklrnn.data.rows import iterate_series, listed, to_float, where_of
 from sklrnn.data.scaling import Moments, Scaling
-from sklrnn.data.timegrid import matched
+from sklrnn.data.timegrid import infer_step, matched, positions
 
 
 class Exogenous(NamedTuple):
@@ -111,9 +111,21 @@ def _moments(y: pd.DataFrame, exogenous: dict[Hashable, pd.DataFrame]) -> Moment
         if known is not None:
             numbers = to_float(known, "X", where_of(key))
             times = matched(known.index, frame.index[-1], f"X{where_of(key)}")
-            parts.append(numbers[times <= frame.index[-1]])
+            parts.append(numbers[_until(times, frame.index)])
     rows = np.concatenate(parts)
     return Moments.of(rows[1:] if len(rows) > 1 else rows)
+
+
+def _until(times: pd.Index, index: pd.Index) -> np.ndarray:
+    """Tell which times are not after the last step of a series.
+
+    Times beside its grid go to the nearest step, as they do where they are written.
+    """
+    end = index[-1]
+    step = None if len(times) == 0 or end in times else infer_step(index)
+    if step is None:
+        return np.asarray(times <= end)
+    return positions(times, end, step) <= 0
 
 
 class _CategoriesOfTables:

@@ -19,7 +19,7 @@ from sklrnn.data.rows import (
 )
 from sklrnn.data.scaling import Moments, Scaling
 from sklrnn.data.series import GridSeries, check_sparsity
-from sklrnn.data.timegrid import Step, TimeGrids, infer_step, matched
+from sklrnn.data.timegrid import Step, TimeGrids, infer_step, matched, positions
 
 
 class SeriesReader(NamedTuple):
@@ -146,12 +146,22 @@ def _check_pair(key: Hashable, y: pd.DataFrame, x: pd.DataFrame | None) -> _Pair
     exogenous = to_float(x, "X", where)
     times = matched(x.index, y.index[0], f"X{where}")
     x = x if times is x.index else x.set_axis(times)
-    if not x.index.isin(y.index).any():
-        raise ValueError(
-            f"X and y share no time{where}: y ends at {y.index[-1]}, X starts at "
-            f"{x.index[0]}"
-        )
     return _Pair(key, y, x, targets, exogenous)
+
+
+def _check_shared(pair: _Pair, step: Step, at: np.ndarray) -> None:
+    """Raise a ValueError if no row of X goes to a step at which y has one."""
+    assert pair.x is not None
+    times, rows = pair.x.index, pair.y.index
+    if times.isin(rows).any():
+        return
+    beside = positions(times, rows[0], step) if len(times) else at[:0]
+    if not np.isin(beside, at).any():
+        has = f"X from {times[0]} to {times[-1]}" if len(times) else "X has no rows"
+        raise ValueError(
+            f"X and y share no time{pair.where}, nor a step of {step}: y goes from "
+            f"{rows[0]} to {rows[-1]}, {has}; give X at the times of y"
+        )
 
 
 def _on_grid(
@@ -162,6 +172,8 @@ def _on_grid(
         center = np.concatenate([center, exogenous[0]])
         scale = np.concatenate([scale, exogenous[1]])
     step, at = grids.read(index)
+    if pair.x is not None:
+        _check_shared(pair, step, at)
     n_rows = int(at[-1]) + 1
     check_sparsity(n_rows, len(index), step)
     series = GridSeries(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sklrnn.data.rows import where_of
-from sklrnn.data.timegrid import Step, matched, positions
+from sklrnn.data.timegrid import Step, check_on_grid, matched, positions
 
 MAX_SPARSITY = 100
 """Most steps of the grid that one row may stand for."""
@@ -70,6 +70,8 @@ class GridSeries:
         if len(index) == 0:
             return index
         index = matched(index, self.origin, f"{name}{self.where}")
+        if name == "y" and isinstance(self.step, int) and self.step > 1:
+            check_on_grid(index, self.origin, self.step, name)
         ends = positions(index[[0, -1]], self.origin, self.step)
         before = max(-int(ends[0]), 0)
         n_rows = len(self.values) + len(index)

@@ -8,6 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from sklrnn.data.calendar import (
+    count_calendar,
+    infer_calendar,
+    months_of,
+    plain_step,
+    times_at,
+    warn_of_days,
+)
 from sklrnn.data.rows import check_order
 
 Step = int | pd.offsets.BaseOffset
@@ -32,9 +40,15 @@ def infer_step(index: pd.Index) -> Step | None:
     Returns
     -------
     int, pd.offsets.BaseOffset or None
-        1 for integers, the frequency of periods, and for timestamps the frequency if
-        they have one, else the step that most of them keep. None if a single
-        timestamp without frequency leaves it open.
+        For integers 1, or what is between most of three and more where all others
+        are multiples of it; the frequency of periods; and for timestamps the frequency
+        if they have one, else the step or the calendar that most of them keep. None if
+        a single timestamp without frequency leaves it open.
+
+    Warns
+    -----
+    UserWarning
+        If timestamps are days apart, but on no grid and of no calendar.
     """
     if isinstance(index, pd.PeriodIndex):
         return index.freq
@@ -44,9 +58,9 @@ def infer_step(index: pd.Index) -> Step | None:
                 "the time index must hold integers, periods or timestamps, got "
                 f"{index.dtype}"
             )
-        return 1
+        return _step_of_integers(index)
     if index.freq is not None:
-        return index.freq
+        return plain_step(index.freq)
     if len(index) < 2:
         return None
     even = _even_step(index)
@@ -54,7 +68,10 @@ def infer_step(index: pd.Index) -> Step | None:
         return even
     inferred = pd.infer_freq(index) if len(index) > 2 else None
     if inferred is not None:
-        return pd.tseries.frequencies.to_offset(inferred)
+        step = pd.tseries.frequencies.to_offset(inferred)
+        # pandas takes the last Friday of each month for the fourth.
+        if "WOM" not in inferred or all(map(step.is_on_offset, index)):
+            return step
     return _irregular_step(index)
 
 
@@ -72,7 +89,8 @@ def positions(index: pd.Index, origin: Any, step: Step) -> np.ndarray:
     if isinstance(index, pd.PeriodIndex):
         return (index.asi8 - origin.ordinal) // step.n  # type: ignore[union-attr]
     if not isinstance(index, pd.DatetimeIndex):
-        return np.asarray(index, dtype=np.int64) - int(origin)
+        apart = np.asarray(index, dtype=np.int64) - int(origin)
+        return apart if step == 1 else apart // int(step)  # type: ignore[arg-type]
     if not isinstance(step, pd.offsets.Tick):
         # Days and months are counted on the wall clock, hours as they pass.
         index = _wall_clock(index)
@@ -83,9 +101,39 @@ def positions(index: pd.Index, origin: Any, step: Step) -> np.ndarray:
         passed = index.asi8.view(f"M8[{index.unit}]") - origin.to_datetime64()
         return np.floor(passed / fixed.to_timedelta64() + 0.5).astype(np.int64)
     assert not isinstance(step, int)
-    grid = pd.date_range(min(origin, index.min()), max(origin, index.max()), freq=step)
-    at = grid.searchsorted(index, side="right")
-    return (at - grid.searchsorted(origin, side="right")).astype(np.int64)
+    return count_calendar(index, origin, step)
+
+
+def times_of(at: np.ndarray, origin: Any, step: Step) -> pd.Index:
+    """Return the times so many steps from `origin`, the inverse of `positions`."""
+    if isinstance(origin, pd.Timestamp):
+        assert not isinstance(step, int)
+        return times_at(at, origin, step)
+    if isinstance(origin, pd.Period):
+        ordinals = origin.ordinal + at * step.n  # type: ignore[union-attr]
+        periods: Any = pd.PeriodIndex
+        return periods.from_ordinals(ordinals, freq=origin.freq)
+    return pd.Index(int(origin) + at * int(step))  # type: ignore[arg-type]
+
+
+def check_on_grid(index: pd.Index, origin: Any, step: Step, name: str) -> None:
+    """Raise a ValueError if times are between two points of a grid.
+
+    The message names the step and the points of the grid around the first of them.
+    """
+    at = positions(index, origin, step)
+    points = times_of(at, origin, step)
+    beside = np.flatnonzero(np.asarray(points != index))
+    if len(beside) == 0:
+        return
+    time, k = index[beside[0]], int(at[beside[0]])
+    around = times_of(np.arange(k - 1, k + 2), origin, step)
+    before, after = around[around < time][-1], around[around > time][0]
+    kind = f"{step}" if isinstance(step, int) else f"{step.freqstr}"
+    raise ValueError(
+        f"{name} has the time {time}, which is not on the grid of y: its step is "
+        f"{kind}, and the nearest times are {before} and {after}; ask for those"
+    )
 
 
 class TimeGrids:
@@ -233,8 +281,15 @@ def season_length(step: Step | None) -> int | None:
     """
     if step is None or isinstance(step, int):
         return None
+    n_months = months_of(step)
+    if n_months:
+        return 12 // n_months if n_months <= 6 else None
+    if type(step) is pd.offsets.CustomBusinessDay:
+        return max(sum(map(bool, step.calendar.weekmask)) // step.n, 1)
     name = getattr(step, "rule_code", "").split("-")[0]
-    calendar = {"ME": 12, "MS": 12, "M": 12, "QE": 4, "QS": 4, "Q": 4, "B": 5, "W": 52}
+    calendar = {"BME": 12, "BMS": 12, "CBME": 12, "CBMS": 12, "WOM": 12, "LWOM": 12}
+    calendar |= {"SME": 24, "SMS": 24, "BQE": 4, "BQS": 4}
+    calendar |= {"ME": 12, "MS": 12, "M": 12, "QE": 4, "QS": 4, "Q": 4, "B": 5, "W": 52}
     if name in calendar:
         return max(calendar[name] // step.n, 1) if calendar[name] >= step.n else None
     fixed = _as_timedelta(step)
@@ -245,6 +300,15 @@ def season_length(step: Step | None) -> int | None:
         if ratio >= 4 and abs(ratio - round(ratio)) < 1e-9:
             return int(round(ratio)) if ratio <= 1440 else None
     return None
+
+
+def _step_of_integers(index: pd.Index) -> int:
+    numbers = np.asarray(index, dtype=np.int64)
+    if len(numbers) < 3 or numbers[1] - numbers[0] == 1:
+        return 1
+    steps = np.diff(numbers)
+    step = int(np.gcd.reduce(steps))
+    return step if step > 1 and 2 * (steps == step).sum() >= len(steps) else 1
 
 
 def _even_step(index: pd.DatetimeIndex) -> pd.offsets.BaseOffset | None:
@@ -288,6 +352,16 @@ def _irregular_step(index: pd.DatetimeIndex) -> pd.offsets.BaseOffset:
             return pd.offsets.MonthEnd(int(np.gcd.reduce(months)))
     if median == _DAY and len(index) >= 10 and (index.dayofweek < 5).all():
         return pd.offsets.BusinessDay()
+    calendar = infer_calendar(index)
+    if calendar is not None:
+        return calendar
+    step = _rounded(median)
+    warn_of_days(index, step)
+    return step
+
+
+def _rounded(median: pd.Timedelta) -> pd.offsets.BaseOffset:
+    """Return a step of whole days, hours, minutes or seconds where it is almost one."""
     for unit in _ROUND_UNITS:
         count = round(median / unit)
         if count >= 1 and abs(median / unit - count) < 0.05 * count:

@@ -248,7 +248,12 @@ def _check_regular(index: pd.Index) -> None:
     if isinstance(index, pd.DatetimeIndex) and index.freq is not None:
         return
     step = infer_step(index)
-    if step is None or (np.diff(positions(index, index[0], step)) != 1).any():
+    consecutive = not isinstance(step, int) or step == 1
+    if (
+        step is None
+        or not consecutive
+        or (np.diff(positions(index, index[0], step)) != 1).any()
+    ):
         raise ValueError(
             "y does not have a regular time index; put it on one, with NaN at the "
             "times it lacks, for instance by y.asfreq"

@@ -18,6 +18,7 @@ from sklrnn.forecasting.forecasts import Forecast, forecast, new_reader
 from sklrnn.forecasting.horizons import (
     find_cutoff,
     newest_time,
+    next_times,
     plan,
     steps_ahead,
     to_frame,
@@ -600,8 +601,7 @@ class RNNForecaster(conventions.TableConvention, BaseForecaster):
                 self.__dict__.update(before)
 
     def _next_times(self, n_steps) -> pd.Index:
-        fh = ForecastingHorizon(np.arange(1, n_steps + 1), is_relative=True)
-        return fh.to_absolute_index(self._cutoff)
+        return next_times(n_steps, self._cutoff, self._series)
 
     def _as_rows_that_follow(self, X):
         """Return an array X as a table of the rows after the cutoff, others as is."""

@@ -10,7 +10,13 @@ from sktime.forecasting.base import ForecastingHorizon
 
 from sklrnn.data.rows import iterate_series
 from sklrnn.data.series import GridSeries
-from sklrnn.data.timegrid import infer_step, matched, positions
+from sklrnn.data.timegrid import (
+    check_on_grid,
+    infer_step,
+    matched,
+    positions,
+    times_of,
+)
 
 
 def plan(
@@ -52,7 +58,9 @@ def steps_ahead(fh: Any, series: list[GridSeries], cutoff: pd.Index) -> int:
     if fh is None:
         return 0
     if fh.is_relative and not isinstance(fh.to_pandas(), pd.TimedeltaIndex):
-        return max(int(fh.to_pandas().max()), 1)
+        furthest = int(fh.to_pandas().max())
+        step = series[0].step
+        return max(furthest // step if isinstance(step, int) else furthest, 1)
     newest = max(series, key=lambda one: one.cutoff)
     _, (offsets,) = plan(fh, [newest], cutoff)
     return max(int(offsets.max()), 1)
@@ -122,15 +130,60 @@ def with_freq(cutoff: pd.DatetimeIndex, step: Any) -> pd.DatetimeIndex:
     return pd.DatetimeIndex([time], freq=step, dtype=cutoff.dtype)
 
 
+def next_times(n_steps: int, cutoff: pd.Index, series: list[GridSeries]) -> pd.Index:
+    """Return the times of the steps after the cutoff, on the grid of the series."""
+    one = series[0]
+    if isinstance(one.step, int):
+        return pd.Index(int(cutoff[0]) + np.arange(1, n_steps + 1) * one.step)
+    fh = ForecastingHorizon(np.arange(1, n_steps + 1), is_relative=True)
+    return _ahead(fh, one, cutoff)
+
+
 def _times(fh: Any, one: GridSeries, cutoff: pd.Index) -> pd.Index:
-    if not fh.is_relative:
-        return _as_times_of(fh.to_pandas(), one)
+    if fh.is_relative:
+        times = _ahead(fh, one, pd.Index([one.cutoff]))
+        if isinstance(one.step, int) and one.step > 1:
+            check_on_grid(times, one.origin, one.step, "fh")
+        return times
+    times = _as_times_of(fh.to_pandas(), one)
+    if isinstance(one.step, int) or _is_exact(one):
+        check_on_grid(times, one.origin, one.step, "fh")
+    return times
+
+
+def _is_exact(one: GridSeries) -> bool:
+    """Tell whether the cutoff is on the grid: of jittered rows, none may be."""
+    at = positions(pd.Index([one.cutoff]), one.origin, one.step)
+    return bool(times_of(at, one.origin, one.step)[0] == one.cutoff)
+
+
+def _ahead(fh: Any, one: GridSeries, cutoff: pd.Index) -> pd.Index:
+    steps = fh.to_pandas()
     if isinstance(cutoff, pd.DatetimeIndex):
-        own: pd.Index = with_freq(pd.DatetimeIndex([one.cutoff]), one.step)
-    else:
-        own = pd.Index([one.cutoff])  # of periods or integers
+        if not isinstance(steps, pd.TimedeltaIndex) and _is_ours(one):
+            at = positions(cutoff, one.origin, one.step) + np.asarray(steps)
+            return cast(pd.DatetimeIndex, times_of(at, one.origin, one.step)).as_unit(
+                cutoff.unit
+            )
+        cutoff = with_freq(cutoff, one.step)
     # A copy, for it keeps the frequency of the first cutoff that it is told.
-    return ForecastingHorizon(fh.to_pandas(), is_relative=True).to_absolute_index(own)
+    return ForecastingHorizon(steps, is_relative=True).to_absolute_index(cutoff)
+
+
+def _is_ours(one: GridSeries) -> bool:
+    """Tell whether sktime would get the times wrong.
+
+    It knows a step by its name, which loses the days of a custom week, and it fails at
+    local times that do not exist.
+    """
+    step = one.step
+    if isinstance(step, (int, pd.offsets.Tick)):
+        return False
+    named = (pd.offsets.CustomBusinessDay, pd.offsets.CustomBusinessMonthEnd)
+    custom = (*named, pd.offsets.CustomBusinessMonthBegin)
+    return (one.origin.tz is not None or type(step) is pd.DateOffset) or isinstance(
+        step, custom
+    )
 
 
 def _as_times_of(times: pd.Index, one: GridSeries) -> pd.Index:
@@ -142,7 +195,10 @@ def _as_times_of(times: pd.Index, one: GridSeries) -> pd.Index:
         stamps, step = times.to_timestamp(), cast(pd.offsets.BaseOffset, one.step)
         if not all(map(step.is_on_offset, stamps)):  # but ends of months
             stamps = times.to_timestamp(how="end").normalize()
-        times = stamps.tz_localize(one.origin.tz)
+        first = np.ones(len(stamps), dtype=bool)
+        times = stamps.tz_localize(
+            one.origin.tz, nonexistent="shift_forward", ambiguous=first
+        )
     elif isinstance(times, pd.DatetimeIndex) and isinstance(one.origin, pd.Period):
         times = times.tz_localize(None).to_period(one.origin.freqstr)
     return matched(times, one.origin, "fh")

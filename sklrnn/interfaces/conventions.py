@@ -56,12 +56,17 @@ class TableConvention:
         known = ~np.isnan(true).any(axis=1)
         return r2_score(true[known], predicted[known])
 
+    def _next_times(self, n_steps: int) -> pd.Index:
+        raise NotImplementedError
+
     def _predict_rows(self, rows: Any, exogenous: bool) -> Any:
         """Forecast at rows, leaving no horizon behind."""
         self.check_is_fitted()
         fh = self._horizon_of(rows)
         if exogenous:
-            rows = rows.set_axis(fh.to_absolute_index(self._cutoff), axis=0)
+            ahead = fh.is_relative
+            times = self._next_times(len(rows)) if ahead else fh.to_pandas()
+            rows = rows.set_axis(times, axis=0)
         before = self._fh
         try:
             return self.predict(fh=fh, X=rows if exogenous else None)
