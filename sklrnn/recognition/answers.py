@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -79,16 +80,33 @@ def answer(fitted: FittedRecognizer, sequences: Sequences) -> np.ndarray:
     data = SequenceDataset(
         fitted.scaling.rows(sequences), sequences.lengths, device=device
     )
+    precision = torch.float32
+    if not _mixes_well(module) and torch.device(device).type != "mps":
+        precision = torch.float64
+        module = copy.deepcopy(module).double()
     per_step = module.pool is None
     found: list[np.ndarray] = [np.empty(0)] * len(sequences.lengths)
     with torch.no_grad(), suitable_threads(module.hidden_size):
         for numbers in _equally_long(sequences.lengths):
             index = torch.from_numpy(numbers).to(device)
             inputs, _ = data.gather(_filled(index))
-            outputs = module(inputs["x"])[: len(index)].cpu().numpy()
+            outputs = module(inputs["x"].to(precision))[: len(index)]
+            outputs = outputs.cpu().numpy().astype(np.float32)
             for number, output in zip(numbers, outputs, strict=True):
                 found[number] = output
     return np.concatenate(found) if per_step else np.stack(found)
+
+
+def _mixes_well(module: Any) -> bool:
+    """Tell whether a row of a matrix product is the same wherever it stands in it.
+
+    Libraries sum some numbers at a time, four or a multiple of it; of what is left
+    over the order depends on the place of the row. Double precision makes the rounding
+    so small that it is gone in single precision.
+    """
+    weights = (each for each in module.parameters() if each.ndim > 1)
+    sizes = (each[0].numel() for each in weights)
+    return all(size <= 4 or size % 4 == 0 for size in sizes)
 
 
 def _equally_long(lengths: np.ndarray) -> Iterator[np.ndarray]:
