@@ -47,8 +47,11 @@ def steady(deviations: np.ndarray, center: np.ndarray) -> np.ndarray:
 
 
 def next_to_none(center: np.ndarray) -> np.ndarray:
-    """Return the distance from each number to its neighbour in float64."""
-    return np.spacing(np.abs(center))
+    """Return the distance from each number to its neighbour in float64.
+
+    No less than the smallest number of full precision: deviations are not to vanish.
+    """
+    return np.maximum(np.spacing(np.abs(center)), np.finfo(np.float64).tiny)
 
 
 class Moments(NamedTuple):

@@ -1012,3 +1012,26 @@ def test_frames_out_of_order_or_with_two_columns_of_one_name(change, message):
     for X in (frames, frames[0], pd.concat(dict(enumerate(frames)))):
         with pytest.raises(ValueError, match=message):
             RNNImputer(max_epochs=1).fit(X)
+
+
+def test_a_constant_column_is_filled_with_its_value():
+    table = pd.DataFrame({"a": np.full(30, 7.0), "b": np.sin(np.arange(30.0))})
+    table.loc[10:12] = np.nan
+    fitted = RNNImputer(hidden_size=2, max_epochs=1, random_state=0).fit(table)
+    assert (fitted.transform(table)["a"] == 7.0).all()
+    bounds = fitted.impute_interval(table)["a"].to_numpy()
+    assert (bounds[:, 0] <= 7.0).all() and (7.0 <= bounds[:, 1]).all()
+    moved = table.assign(a=table["a"] + (table.index > 20))
+    assert (fitted.transform(moved)["a"][10:13] != 7.0).all()
+
+
+def test_a_level_does_not_change_fills():
+    rng = np.random.default_rng(0)
+    wave = np.sin(np.arange(60) / 3)[:, None] + rng.normal(size=(60, 2)) * 0.1
+    wave[20:24, 0] = np.nan
+    fills = {}
+    for level in (0.0, 10.0):
+        table = pd.DataFrame(wave * 2.0**-34 + level)
+        imputer = RNNImputer(hidden_size=2, max_epochs=1, random_state=0)
+        fills[level] = (imputer.fit_transform(table) - level) * 2.0**34
+    np.testing.assert_allclose(fills[10.0], fills[0.0], atol=2e-4)
