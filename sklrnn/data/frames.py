@@ -7,21 +7,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.rows import check_order
+from sklrnn.data.rows import check_order, check_steps
 
 
-def as_numbers(X: pd.DataFrame) -> pd.DataFrame:
-    """Return a table or panel as float64, on row numbers if its index means nothing."""
+def as_numbers(X: pd.DataFrame, name: str = "X") -> pd.DataFrame:
+    """Return a table or panel as float64, on row numbers if its index means nothing.
+
+    Raises
+    ------
+    TypeError
+        If a column does not hold numbers.
+    ValueError
+        If a number is infinite, or if rows, called those of `name`, are not in the
+        order of time.
+    """
     frame = pd.DataFrame(
         {place: column_numbers(X.iloc[:, place]) for place in range(X.shape[1])}
     )
     frame.columns = X.columns
     frame.index = pd.RangeIndex(len(X))
     if isinstance(X.index, pd.MultiIndex):
+        check_steps(X.index, name)
         frame.index = X.index
     elif tells_times(X):
-        check_order(X.index, "X", once=True)
+        check_order(X.index, name, once=True)
         frame.index = X.index
+    else:
+        check_steps(X.index, name, once=False)
     return frame
 
 

@@ -94,7 +94,7 @@ class SeriesReader(NamedTuple):
         if self.counts:
             check_counts(pair.y.columns, pair.targets, pair.where)
         if self.counts or not self.standardize:
-            center[:], scale[:] = 0.0, 1.0
+            return _Units(np.zeros_like(center), np.ones_like(scale), ())
         return _Units(center, scale, moments.constant())
 
 

@@ -85,6 +85,35 @@ def check_order(
     )
 
 
+def check_steps(index: pd.Index, name: str, *, once: bool = True) -> None:
+    """Check that steps come in order, where their index tells an order.
+
+    Times and numbers do. Texts do not, unless they are dates as 2024-01-31: those rows
+    follow one another as they stand.
+
+    Raises
+    ------
+    ValueError
+        As `check_order` does.
+    """
+    times = index.levels[-1] if isinstance(index, pd.MultiIndex) else index
+    if _tells_order(times):
+        check_order(index, name, once=once)
+
+
+def _tells_order(times: pd.Index) -> bool:
+    kinds = (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex)
+    if isinstance(times, kinds):
+        return True
+    what = pd.api.types.infer_dtype(times)
+    if what == "string":  # of ISO dates the order is that of time
+        return bool(times.str.fullmatch(r"\d{4}-\d\d(-\d\d.*)?").all())
+    if pd.api.types.is_object_dtype(times.dtype):
+        return what in ("date", "datetime")
+    kind = times.dtype
+    return pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
+
+
 def check_times(index: pd.Index, name: str) -> None:
     """Raise a ValueError that names a time, if there is one, that comes again."""
     if not index.is_unique:

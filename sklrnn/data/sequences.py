@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sklrnn.data.frames import as_numbers, is_nested
-from sklrnn.data.rows import iterate_series
+from sklrnn.data.rows import check_steps, iterate_series
 from sklrnn.data.windows import channels
 
 
@@ -54,16 +54,6 @@ def is_flat(X: Any) -> bool:
     return not (isinstance(X, np.ndarray) and X.ndim == 3)
 
 
-def refuse_arrays_in_arrays(X: Any) -> None:
-    """Raise a ValueError for an array of objects that holds sequences of its own."""
-    inside = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
-    if inside and any(_is_sequence(item) for item in X):
-        raise ValueError(
-            "X is an array of arrays; give sequences of unequal lengths as a list: "
-            "list(X)"
-        )
-
-
 def flat_sequences(table: np.ndarray) -> Sequences:
     """Return the rows of an array of shape (n_sequences, n_steps) as sequences."""
     return Sequences(table.reshape(-1, 1), np.full(len(table), table.shape[1]))
@@ -84,8 +74,8 @@ def read_sequences(X: Any, name: str = "X") -> Sequences:
     Raises
     ------
     ValueError
-        If there are no sequences, one has no steps, their channels differ, or a value
-        is infinite.
+        If there are no sequences, one has no steps, their channels differ, a value is
+        infinite, or steps with an index are not in its order.
     TypeError
         If values are no numbers.
     """
@@ -96,7 +86,7 @@ def read_sequences(X: Any, name: str = "X") -> Sequences:
         parts: Iterable = [values]
         lengths = np.full(n_sequences, n_steps)
     elif isinstance(X, pd.DataFrame) and isinstance(X.index, pd.MultiIndex):
-        frame = as_numbers(X)
+        frame = as_numbers(X, name)
         parts = [part.to_numpy() for _, part in iterate_series(frame)]
         lengths = np.array([len(part) for part in parts])
     else:
@@ -171,7 +161,7 @@ def _read_item(item: Any, which: str) -> np.ndarray:
     if isinstance(item, pd.Series):
         item = item.to_frame()
     if isinstance(item, pd.DataFrame):
-        return as_numbers(item.reset_index(drop=True)).to_numpy()
+        return as_numbers(item, where).to_numpy()
     values = _to_float(np.asarray(item), where)
     if values.ndim not in (1, 2):
         raise ValueError(
@@ -183,6 +173,8 @@ def _read_item(item: Any, which: str) -> np.ndarray:
 
 def _read_cells(row: Iterable, which: str) -> np.ndarray:
     """Return one sequence of a nested frame, (n_steps, n_channels)."""
+    row = list(row)
+    check_cells(row, f"row {which}")
     cells = [_to_float(np.asarray(cell), f"row {which}") for cell in row]
     if len({len(cell) for cell in cells}) > 1:
         raise ValueError(
@@ -190,6 +182,29 @@ def _read_cells(row: Iterable, which: str) -> np.ndarray:
             " channels of a sequence must be equally long, NaN where not observed"
         )
     return np.column_stack(cells)
+
+
+def check_cells(row: list, where: str) -> None:
+    """Check that the series in the cells of a row are in order, and of the same times.
+
+    Raises
+    ------
+    ValueError
+        Naming the channel, by its place, and the time.
+    """
+    dates = (pd.DatetimeIndex, pd.PeriodIndex)
+    indexes = [cell.index for cell in row if isinstance(cell, pd.Series)]
+    for place, index in enumerate(indexes):
+        check_steps(index, f"channel {place} in {where}")
+        first = indexes[0]
+        if isinstance(index, dates) and len(index) == len(first):
+            apart = np.flatnonzero(np.asarray(index != first))
+            if len(apart):
+                raise ValueError(
+                    f"the channels in {where} have different times: channel 0 has "
+                    f"{first[apart[0]]} where channel {place} has {index[apart[0]]}; "
+                    "put them on the same times, NaN where not observed"
+                )
 
 
 def _to_float(values: np.ndarray, where: str) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sklrnn.data.rows import where_of
+from sklrnn.data.scaling import next_to_none, steady
 from sklrnn.data.timegrid import Step, check_on_grid, matched, positions
 
 MAX_SPARSITY = 100
@@ -40,7 +41,7 @@ class GridSeries:
     cutoff : Any
         Time of the newest row that forecasts may use.
     constant : tuple of int
-        Which targets were constant when they were standardised.
+        Which targets were constant when they were standardised, if they were.
     """
 
     key: Hashable
@@ -58,6 +59,21 @@ class GridSeries:
     def where(self) -> str:
         """What messages say of where something is wrong."""
         return where_of(self.key)
+
+    def forecast_scale(self) -> np.ndarray:
+        """Return the scale of forecasts of the targets, (n_targets,).
+
+        Of a target that was constant and still is, next to nothing: it has no deviation
+        that a network's output could be in, and what is forecast of it is its value.
+        """
+        scale = self.scale[: self.n_targets]
+        if not self.constant:
+            return scale
+        places, scale = list(self.constant), scale.copy()
+        center = self.center[places]
+        still = steady(self.values[: self.end, places], center)
+        scale[places] = np.where(still, next_to_none(center), scale[places])
+        return scale
 
     def matched(self, index: pd.Index, name: str) -> pd.Index:
         """Return times at which rows can be written, in the series' own time zone.

@@ -73,6 +73,26 @@ def read_sequences(X: Any, *, join: bool = True) -> Symbols:
     return _checked(Symbols(sequences, strings=strings, one=False))
 
 
+def read_prefix(prefix: Any) -> list[Hashable]:
+    """Take apart what a text is to go on from, which may be empty.
+
+    Raises
+    ------
+    TypeError
+        If it is no string and no sequence.
+    """
+    if isinstance(prefix, np.ndarray):
+        prefix = prefix.tolist()
+    if isinstance(prefix, (bytes, dict, set, frozenset)) or not isinstance(
+        prefix, Iterable
+    ):
+        raise TypeError(
+            f"prefix must be a string or a sequence of tokens, got {prefix!r}; give a "
+            'single token as [token], and nothing as ""'
+        )
+    return list(prefix)
+
+
 def _tokens(item: Any, number: int) -> list[Hashable]:
     if isinstance(item, np.ndarray):
         item = item.tolist()

@@ -264,7 +264,7 @@ def _forecast_in_sample(
 def in_units(series: list[GridSeries], found: Distribution) -> Distribution:
     """Return distributions of shape (n_series, n_times, n_targets) in units of y."""
     targets = slice(0, series[0].n_targets)
-    scale = np.stack([one.scale[targets] for one in series])
+    scale = np.stack([one.forecast_scale() for one in series])
     center = np.stack([one.center[targets] for one in series])
     return found.scaled(scale[:, None], center[:, None])
 

@@ -52,7 +52,7 @@ def quantiles(
         for name, offset in distinct.items()
     }
     return [
-        rules[id(offset)](of_one, one.scale[: one.n_targets, None])
+        rules[id(offset)](of_one, one.forecast_scale()[:, None])
         for one, of_one, offset in zip(series, forecasts, offsets, strict=True)
     ]
 
@@ -70,7 +70,32 @@ def variances(
     Parameters are those of `quantiles`. Calibrated ones, and those of forecasts of
     which a part was drawn, are those of 200 quantiles, so that they agree with them.
     Forecasts may be None where they are points, on which the variance does not depend.
+
+    Raises
+    ------
+    ValueError
+        If a variance is larger than any number that float64 has.
     """
+    with np.errstate(over="ignore"):
+        found = _variances(fitted, series, forecasts, offsets, normal)
+    for one, variance in zip(series, found, strict=True):
+        if np.isinf(variance).any():
+            deviation = one.scale[: one.n_targets].max()
+            raise ValueError(
+                f"the variance of y{one.where}, whose deviation is {deviation:.3g}, is "
+                "larger than any number of float64; divide y by a power of 10, or ask "
+                "for intervals or quantiles"
+            )
+    return found
+
+
+def _variances(
+    fitted: FittedNetwork,
+    series: list[GridSeries],
+    forecasts: list[Forecast] | None,
+    offsets: list[np.ndarray],
+    normal: bool,
+) -> list[np.ndarray]:
     calibration = fitted.calibration
     if forecasts is not None and calibration is None:
         if all(one.params() is not None for one in forecasts):
@@ -87,7 +112,7 @@ def variances(
         for name, steps in distinct.items()
     }
     return [
-        known[id(offset)] * one.scale[: one.n_targets] ** 2
+        known[id(offset)] * one.forecast_scale() ** 2
         for one, offset in zip(series, offsets, strict=True)
     ]
 

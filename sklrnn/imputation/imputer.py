@@ -394,7 +394,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
     def _estimate(self, X):
         """Estimate all entries of X and the spread of their errors, in its units."""
         found = estimate(self._fitted, self._standardise(X))
-        return self._columns.in_units(X.index, found)
+        return self._columns.in_units(X, found)
 
     def _standardise(self, X):
         return self._columns.standardise([frame for _, frame in iterate_series(X)])
@@ -548,7 +548,7 @@ class RNNImputer(TransformerConvention, BaseTransformer):
                 "reset_stream to begin anew"
             )
         mean, spread, self._stream = go_on(self._fitted, one, stream)
-        mean, _ = self._columns.in_units(frame.index, [(mean, spread)])
+        mean, _ = self._columns.in_units(frame, [(mean, spread)])
         merged = self._merge(frame, mean)
         return restore(self._convert_output(merged, metadata=metadata))
 

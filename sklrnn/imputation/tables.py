@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sklrnn.data.rows import row_order
-from sklrnn.data.scaling import standardisation
+from sklrnn.data.scaling import Moments, next_to_none, steady
 from sklrnn.data.timegrid import TimeUnit, count_steps, typical_step
 
 _FARTHEST = 1e9
@@ -46,20 +46,26 @@ class Columns(NamedTuple):
         Which columns had no value; the network has no place for them.
     unit : TimeUnit
         Of the times.
+    constant : ndarray of shape (n_columns,), bool
+        Which columns had one value alone.
     """
 
     center: np.ndarray
     scale: np.ndarray
     empty: np.ndarray
     unit: TimeUnit
+    constant: np.ndarray
 
     @classmethod
     def of(cls, frames: list[pd.DataFrame]) -> Columns:
         """Learn the scaling from the series of a table."""
         unit = typical_step([frame.index for frame in frames])
         whole = np.concatenate([frame.to_numpy(dtype=np.float64) for frame in frames])
-        center, scale = standardisation([whole], True)
-        return cls(center, scale, np.isnan(whole).all(axis=0), unit)
+        moments = Moments.of(whole)
+        empty = np.isnan(whole).all(axis=0)
+        constant = ~empty
+        constant[constant] = np.isin(np.flatnonzero(constant), moments.constant())
+        return cls(*moments.standardisation(), empty, unit, constant)
 
     def standardise(self, frames: list[pd.DataFrame]) -> list[TimedSeries]:
         """Return series without the columns that were empty."""
@@ -74,16 +80,24 @@ class Columns(NamedTuple):
         return series
 
     def in_units(
-        self, index: pd.Index, found: list[tuple[np.ndarray, np.ndarray]]
+        self, table: pd.DataFrame, found: list[tuple[np.ndarray, np.ndarray]]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return estimates and spreads of series as tables, in units, row by row."""
-        at = np.ix_(row_order(index), ~self.empty)
-        mean, spread = np.zeros((2, len(index), len(self.empty)))
+        """Return estimates and spreads of a table's series, in units, row by row.
+
+        A column that was constant, and is in this table, is filled with its value.
+        """
+        at = np.ix_(row_order(table.index), ~self.empty)
+        mean, spread = np.zeros((2, len(table), len(self.empty)))
         mean[at] = np.concatenate([each for each, _ in found])
         spread[at] = np.concatenate([each for _, each in found])
+        still = self.constant.copy()
+        if still.any():
+            values = table.to_numpy(dtype=np.float64)[:, still] - self.center[still]
+            still[still] = steady(values, self.center[still])
+        scale = np.where(still, next_to_none(self.center), self.scale)
         with np.errstate(over="ignore"):
             # A column that was empty has center 0.
-            mean, spread = mean * self.scale + self.center, spread * self.scale
+            mean, spread = mean * scale + self.center, spread * scale
         largest = np.finfo(np.float64).max
         return np.clip(mean, -largest, largest), np.minimum(spread, largest)
 

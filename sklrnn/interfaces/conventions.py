@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from sktime.forecasting.base import ForecastingHorizon
 
+from sklrnn.data.names import arranged, column_names
 from sklrnn.data.rows import check_order
 
 
@@ -50,6 +51,8 @@ class TableConvention:
         rows = y if X is None else X
         rows = rows if has_times(rows) else table(rows)
         y_pred = self._predict_rows(rows, exogenous=X is not None)
+        if isinstance(y_pred, pd.DataFrame):
+            y = arranged(y, y_pred.columns, "y")
         true, predicted = (
             np.asarray(a, dtype=float).reshape(len(a), -1) for a in (y, y_pred)
         )
@@ -119,6 +122,7 @@ def accepts_sklearn_fit(fit: Callable) -> Callable:
 
     @functools.wraps(fit)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _check_names(args, kwargs)
         if len(args) != 2 or args[1] is None or kwargs.get("fh") is not None:
             return fit(self, *args, **kwargs)
         if _is_sklearn_order("fit", *args):
@@ -136,6 +140,7 @@ def accepts_sklearn_predict(predict: Callable) -> Callable:
 
     @functools.wraps(predict)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _check_names(args, kwargs)
         if len(args) == 1 and not kwargs and is_table(args[0]):
             return self._predict_table(args[0])
         return predict(self, *args, **kwargs)
@@ -152,6 +157,7 @@ def accepts_sklearn_score(score: Callable) -> Callable:
 
     @functools.wraps(score)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _check_names(args, kwargs)
         if len(args) > 2 or kwargs.get("fh") is not None:
             return score(self, *args, **kwargs)
         if self._fh is None and len(args) == 2 and args[1] is not None:
@@ -163,6 +169,14 @@ def accepts_sklearn_score(score: Callable) -> Callable:
         return self._score_table(**{k: v for k, v in names.items() if k != "fh"})
 
     return wrapper
+
+
+def _check_names(args: tuple, kwargs: dict[str, Any]) -> None:
+    """Refuse tables with two columns of one name."""
+    for place, data in enumerate(args):
+        column_names(data, f"argument {place + 1}")
+    for name, data in kwargs.items():
+        column_names(data, name)
 
 
 def _is_sklearn_order(method: str, first: Any, second: Any) -> bool:

@@ -10,7 +10,11 @@ import pandas as pd
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
+from sklrnn.data.cells import refuse_strange_cells
 from sklrnn.data.frames import as_numbers, column_numbers, is_nested, put_fills
+from sklrnn.data.names import arranged, column_names
+from sklrnn.data.rows import check_steps
+from sklrnn.data.sequences import check_cells
 from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.sklearn import SklearnSide
 
@@ -23,6 +27,7 @@ class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin)
     """
 
     n_features_in_: int
+    _names: Any  # labels of the columns; None of arrays
 
     @whole_or_not_at_all
     def fit(self, X, y=None):
@@ -41,7 +46,7 @@ class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin)
         self
         """
         data, _ = self._admit(X, reset=True)
-        names = ("n_features_in_", "feature_names_in_")
+        names = ("n_features_in_", "feature_names_in_", "_names")
         kept = {n: self.__dict__[n] for n in names if n in self.__dict__}
         super().fit(data)
         self.__dict__.update(kept)
@@ -84,14 +89,15 @@ class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin)
         The latter puts fills into the gaps of X or, with ``fill=False``, makes a table
         of other numbers like X.
         """
+        refuse_strange_cells(X)
+        if reset:
+            self._names = column_names(X)
         if isinstance(X, pd.Series):
             return self._admit_series(X, reset)
         if isinstance(X, pd.DataFrame) and not is_nested(X):
             return self._admit_frame(X, reset)
         if _is_panel(X):
-            _check_cells(X)
-            self._set_width(_width(X), reset)
-            return X, lambda data, fill=True: data
+            return self._admit_panel(X, reset)
         array = validate_data(
             self,
             X,
@@ -110,12 +116,31 @@ class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin)
                 f"(shape={X.shape}) while a minimum of 1 is required."
             )
         validate_data(self, X, reset=reset, skip_check_array=True)
+        own = X.columns
+        X = arranged(X, self._names)
         frame = as_numbers(X)
 
         def restore(data: pd.DataFrame, fill: bool = True) -> pd.DataFrame:
-            return put_fills(X, data) if fill else data.set_axis(X.index, axis=0)
+            table = put_fills(X, data) if fill else data.set_axis(X.index, axis=0)
+            return arranged(table, own)
 
         return frame, restore
+
+    def _admit_panel(self, X: Any, reset: bool) -> tuple[Any, Callable]:
+        own = [each.columns for each in _frames(X)]
+        X = arranged(X, self._names)
+        _check_cells(X)
+        self._set_width(_width(X), reset)
+
+        def restore(data: Any, fill: bool = True) -> Any:
+            if isinstance(data, pd.DataFrame):
+                return arranged(data, own[0])
+            if isinstance(data, list):
+                pairs = zip(data, own, strict=True)
+                return [arranged(part, columns) for part, columns in pairs]
+            return data
+
+        return X, restore
 
     def _admit_series(self, X: pd.Series, reset: bool) -> tuple[Any, Callable]:
         self._set_width(1, reset)
@@ -160,16 +185,26 @@ def _is_panel(X: Any) -> bool:
     return isinstance(X, list) and len(X) > 0 and isinstance(X[0], pd.DataFrame)
 
 
+def _frames(X: Any) -> list[pd.DataFrame]:
+    if isinstance(X, list):
+        return X
+    return [X] if isinstance(X, pd.DataFrame) else []
+
+
 def _width(X: Any) -> int:
     return X[0].shape[1] if isinstance(X, list) else X.shape[1]
 
 
 def _check_cells(X: Any) -> None:
-    """Check that a panel of arrays or a list of frames holds finite numbers."""
+    """Check that a panel holds finite numbers, in the order of time."""
     if isinstance(X, np.ndarray):
         for place in range(X.shape[1]):
             column_numbers(pd.Series(X[:, place].ravel(), name=place))
     elif isinstance(X, list):
-        for frame in X:
+        for number, frame in enumerate(X):
+            check_steps(frame.index, f"sequence {number} of X")
             for place in range(frame.shape[1]):
                 column_numbers(frame.iloc[:, place])
+    else:
+        for number, row in enumerate(X.itertuples(index=False)):
+            check_cells(list(row), f"row {number} of X")

@@ -18,6 +18,7 @@ from sklrnn.interfaces.parameters import (
     check_real,
     draw_seed,
 )
+from sklrnn.interfaces.tables import match_table
 from sklrnn.memories import attractors
 
 KINDS = ("modern", "classic")
@@ -518,6 +519,7 @@ class HopfieldMemory(BaseEstimator):
 
     def _admit(self, X, reset):
         """Return rows as floats, in a classic memory as -1.0 and +1.0."""
+        X = match_table(self, X, reset=reset)
         values = validate_data(self, X, dtype=np.float64, reset=reset)
         if self.kind == "modern":
             return values

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,26 +80,47 @@ def answer(fitted: FittedRecognizer, sequences: Sequences) -> np.ndarray:
     data = SequenceDataset(
         fitted.scaling.rows(sequences), sequences.lengths, device=device
     )
-    size = evaluation_batch(data.window_length)
-    # Sequences of similar lengths together: less padding.
-    order = torch.from_numpy(np.argsort(sequences.lengths, kind="stable")).to(device)
+    precision = torch.float32
+    if not _mixes_well(module) and torch.device(device).type != "mps":
+        precision = torch.float64
+        module = copy.deepcopy(module).double()
     per_step = module.pool is None
-    found = []
+    found: list[np.ndarray] = [np.empty(0)] * len(sequences.lengths)
     with torch.no_grad(), suitable_threads(module.hidden_size):
-        for index in order.split(size):
+        for numbers in _equally_long(sequences.lengths):
+            index = torch.from_numpy(numbers).to(device)
             inputs, _ = data.gather(_filled(index))
-            outputs = module(**inputs)[: len(index)]
-            if per_step:
-                steps = torch.arange(outputs.shape[1], device=device)
-                outputs = outputs[steps < data.lengths[index, None]]
-            found.append(outputs.cpu().numpy())
-    together = np.concatenate(found)
-    back = np.empty(len(order), dtype=np.int64)
-    back[order.cpu().numpy()] = np.arange(len(order))
-    if not per_step:
-        return together[back]
-    parts = np.split(together, np.cumsum(sequences.lengths[order.cpu().numpy()])[:-1])
-    return np.concatenate([parts[i] for i in back])
+            outputs = module(inputs["x"].to(precision))[: len(index)]
+            outputs = outputs.cpu().numpy().astype(np.float32)
+            for number, output in zip(numbers, outputs, strict=True):
+                found[number] = output
+    return np.concatenate(found) if per_step else np.stack(found)
+
+
+def _mixes_well(module: Any) -> bool:
+    """Tell whether a row of a matrix product is the same wherever it stands in it.
+
+    Libraries sum some numbers at a time, four or a multiple of it; of what is left
+    over the order depends on the place of the row. Double precision makes the rounding
+    so small that it is gone in single precision.
+    """
+    weights = (each for each in module.parameters() if each.ndim > 1)
+    sizes = (each[0].numel() for each in weights)
+    return all(size <= 4 or size % 4 == 0 for size in sizes)
+
+
+def _equally_long(lengths: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the numbers of sequences in batches without padding.
+
+    What stands in a batch must follow from a sequence's own length alone: sums over
+    steps round differently with padding behind them, so that an answer would depend on
+    which longer sequences are given with it.
+    """
+    order = np.argsort(lengths, kind="stable")
+    borders = np.flatnonzero(np.diff(lengths[order])) + 1
+    for group in np.split(order, borders):
+        size = evaluation_batch(int(lengths[group[0]]))
+        yield from np.split(group, range(size, len(group), size))
 
 
 def _filled(index: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
@@ -12,7 +13,7 @@ from sklearn.utils.validation import assert_all_finite, column_or_1d
 from sktime.classification.base import BaseClassifier
 from sktime.utils.warnings import warn
 
-from sklrnn.data.labels import is_missing
+from sklrnn.data.labels import check_samples, is_missing
 from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.recognition.estimator import SequenceEstimator, weigh, weigh_classes
 from sklrnn.recognition.learning import Lesson
@@ -287,8 +288,14 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
         -------
         self
         """
+        check_samples(y, X)
         if getattr(y, "ndim", 1) == 2 and y.shape[1] > 1 and sample_weight is None:
-            return super().fit(X, y)
+            self._check_params()
+            self._read(X, reset=True)
+            names = self._names
+            super().fit(self._arrange(X, reset=False), y)
+            self._names = names
+            return self
         self.reset()
         self._check_params()
         sequences = self._read(X, reset=True)
@@ -327,7 +334,7 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
         """
         self._check_fitted()
         if self._is_vectorized:
-            return super().predict(X)
+            return super().predict(self._arrange(X, reset=False))
         return self.classes_[self._scores(X).argmax(axis=1)]
 
     def predict_proba(self, X):
@@ -344,7 +351,7 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
         """
         self._check_fitted()
         if self._is_vectorized:
-            return super().predict_proba(X)
+            return super().predict_proba(self._arrange(X, reset=False))
         return softmax(self._scores(X).astype(np.float64), axis=1)
 
     def score(self, X, y, sample_weight=None):
@@ -360,6 +367,7 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
         -------
         float
         """
+        check_samples(y, X)
         return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))
 
     def _scores(self, X: Any) -> np.ndarray:
@@ -371,6 +379,8 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
                 f"{type(self).__name__} requires y to be passed, but the target y is "
                 "None"
             )
+        if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+            y = y.iloc[:, 0]  # as sktime gives one label of several
         labels = column_or_1d(y, warn=True)
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name="y")

@@ -13,13 +13,14 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sklrnn.data.cells import refuse_strange_cells
+from sklrnn.data.names import arranged, arranged_table, column_names
 from sklrnn.data.sequences import (
     Sequences,
     flat_sequences,
     is_flat,
     merge_repeats,
     read_sequences,
-    refuse_arrays_in_arrays,
 )
 from sklrnn.interfaces.parameters import check_choice, draw_seed
 from sklrnn.interfaces.sklearn import SklearnSide
@@ -49,6 +50,7 @@ class SequenceEstimator(SklearnSide):
     net_: Any
     normalize: Any
     random_state: Any
+    _names: tuple[bool, Any]  # whether X was a table, and the labels of its columns
 
     def _check_params(self) -> None:
         check_params(self)
@@ -58,7 +60,7 @@ class SequenceEstimator(SklearnSide):
 
     def _read(self, X: Any, *, reset: bool) -> Sequences:
         """Check X, and return it as sequences."""
-        refuse_arrays_in_arrays(X)
+        X = self._arrange(X, reset=reset)
         if is_flat(X):
             how: Any = {
                 "dtype": [np.float64, np.float32],
@@ -72,7 +74,7 @@ class SequenceEstimator(SklearnSide):
                 self._n_steps = table.shape[1]
             sequences = flat_sequences(table)
         else:
-            sequences = read_sequences(_as_panel(X))
+            sequences = read_sequences(X)
             if reset:
                 self.n_features_in_ = sequences.values.shape[1]
         n_channels = sequences.values.shape[1]
@@ -84,6 +86,22 @@ class SequenceEstimator(SklearnSide):
                 f"sequences of {self._n_channels}"
             )
         return sequences
+
+    def _arrange(self, X: Any, *, reset: bool) -> Any:
+        """Check what X is, and put its named columns into the order of `fit`.
+
+        Names of steps in a table are scikit-learn's to check; those of channels in a
+        panel are matched here.
+        """
+        refuse_strange_cells(X)
+        flat = is_flat(X)
+        X = X if flat else _as_panel(X)
+        known = column_names(X)
+        if reset:
+            self._names = (flat, known)
+        elif self._names[0] == flat:
+            known = self._names[1]
+        return (arranged_table if flat else arranged)(X, known)
 
     def _learn(self, lesson: Lesson, pooling: str | None) -> None:
         """Train, and keep what has been learned."""

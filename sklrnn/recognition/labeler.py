@@ -9,7 +9,14 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, r2_score
 from sktime.base import BaseEstimator
 
-from sklrnn.data.labels import is_missing, read_labels, read_values, restore_steps
+from sklrnn.data.labels import (
+    is_missing,
+    match_steps,
+    read_labels,
+    read_values,
+    restore_steps,
+)
+from sklrnn.data.names import arranged, column_names
 from sklrnn.data.scaling import standardisation
 from sklrnn.data.sequences import is_flat
 from sklrnn.interfaces.fits import whole_or_not_at_all
@@ -276,6 +283,7 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
         self._check_params()
         check_choice("task", self.task, TASKS)
         sequences = self._read(X, reset=True)
+        y = match_steps(y, X)
         if self.task == "classification":
             labels = read_labels(y, sequences.lengths)
             known = ~is_missing(labels)
@@ -292,6 +300,8 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
                     "class_weight must be None with task='regression', where there "
                     f"are no classes; got {self.class_weight!r}"
                 )
+            self._outputs = None if is_flat(y) else column_names(y, "y")
+            y = arranged(y, self._outputs, "y", strict=not is_flat(y))
             values, self._flat = read_values(y, sequences.lengths)
             known = ~np.isnan(values).any(axis=1)
             _check_any(known)
@@ -327,7 +337,8 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
         if self.task == "classification":
             return restore_steps(self.classes_[found.argmax(axis=1)], sequences, X)
         values = found.astype(np.float64) * self._scale + self._center
-        return restore_steps(values[:, 0] if self._flat else values, sequences, X)
+        values = values[:, 0] if self._flat else values
+        return restore_steps(values, sequences, X, self._outputs)
 
     def predict_proba(self, X):
         """Return the probability of every class at every step.
@@ -366,6 +377,7 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
         """
         self._check_fitted()
         sequences = self._read(X, reset=False)
+        y = match_steps(y, X)
         found = self._answer(sequences)
         if self.task == "classification":
             labels = read_labels(y, sequences.lengths)
@@ -373,6 +385,7 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
             _check_any(known)
             guess = self.classes_[found.argmax(axis=1)]
             return float(accuracy_score(labels[known], guess[known]))
+        y = arranged(y, self._outputs, "y", strict=not is_flat(y))
         values, _ = read_values(y, sequences.lengths)
         known = ~np.isnan(values).any(axis=1)
         _check_any(known)

@@ -10,6 +10,8 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 from sktime.regression.base import BaseRegressor
 
+from sklrnn.data.labels import check_samples
+from sklrnn.data.names import arranged, column_names
 from sklrnn.data.scaling import standardisation
 from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.recognition.estimator import SequenceEstimator, weigh
@@ -265,6 +267,7 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
         -------
         self
         """
+        check_samples(y, X)
         self.reset()
         self._check_params()
         sequences = self._read(X, reset=True)
@@ -317,7 +320,9 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
         -------
         float
         """
+        check_samples(y, X)
         found = self.predict(X)
+        y = arranged(y, self._columns, "y")
         return r2_score(y, found, sample_weight=sample_weight, multioutput=multioutput)
 
     def _check_values(self, y: Any) -> np.ndarray:
@@ -328,7 +333,7 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
                 "None"
             )
         several = isinstance(y, pd.DataFrame) and y.shape[1] > 1
-        self._columns = y.columns if several else None
+        self._columns = column_names(y, "y") if several else None
         if isinstance(y, pd.DataFrame) and not several:
             y = y.iloc[:, 0]
         values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")

@@ -23,6 +23,8 @@ _SCORED_LOGITS = 4_000_000
 
 _PREFIX_STEPS = 4096
 
+_DRAWN_AT_ONCE = 4096
+
 
 def score_symbols(net: SequenceNet, sequences: list[np.ndarray]) -> list[np.ndarray]:
     """Return the log-likelihood of every symbol, given those before it, in nats.
@@ -107,13 +109,12 @@ def go_on(
         Without prefix and end.
     """
     network: Any = net.module_
-    chances = rng.random(length)
     drawn: list[int] = []
     # One sequence is too little work for two threads, whatever the network.
     with torch.inference_mode(), suitable_threads(1), flushed_denormals():
         stepper = Stepper(network)
         logits, states = _read_prefix(network.eval(), prefix, net.device)
-        for chance in chances:
+        for chance in _chances(rng, length):
             values = logits.cpu().numpy().astype(np.float64)
             symbol = _draw(values, temperature, top_k, chance)
             if symbol == network.boundary:
@@ -122,6 +123,12 @@ def go_on(
             if len(drawn) < length:
                 logits, states = stepper.step(symbol, states)
     return drawn
+
+
+def _chances(rng: np.random.Generator, length: int) -> Iterator[float]:
+    """Draw numbers as they are needed: `length` may be more than memory holds."""
+    for start in range(0, length, _DRAWN_AT_ONCE):
+        yield from rng.random(min(_DRAWN_AT_ONCE, length - start))
 
 
 def _read_prefix(

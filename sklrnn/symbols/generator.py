@@ -9,7 +9,13 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklrnn.data.symbols import END, Symbols, Vocabulary, read_sequences
+from sklrnn.data.symbols import (
+    END,
+    Symbols,
+    Vocabulary,
+    read_prefix,
+    read_sequences,
+)
 from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import check_architecture, check_integer, draw_seed
 from sklrnn.symbols.continuation import go_on, predict_symbols, score_symbols
@@ -353,18 +359,17 @@ class RNNGenerator(BaseEstimator):
         """
         check_is_fitted(self, "_fitted")
         _check_draw(length, temperature, top_k)
-        if isinstance(prefix, np.ndarray):
-            prefix = prefix.tolist()
+        tokens = read_prefix(prefix)
         codes = go_on(
             self._fitted.net,
-            self._vocabulary.encode(list(prefix), "prefix"),
+            self._vocabulary.encode(tokens, "prefix"),
             length,
             temperature=float(temperature),
             top_k=top_k,
             rng=np.random.default_rng(draw_seed(random_state)),
         )
-        tokens = [self.symbols_[code] for code in codes]
-        return "".join(tokens) if self._architecture["strings"] else tokens
+        written = [self.symbols_[code] for code in codes]
+        return "".join(written) if self._architecture["strings"] else written
 
     # ---- scoring --------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ _ARCHITECTURE = (
     "embedding_size",
     *(name for name in LAYER_PARAMS if name not in TRAINING_ONLY),
 )
+_WIDEST_BEAM = 1000
 _SPARE_TOKENS = 10
 
 
@@ -83,7 +84,8 @@ class RNNSeq2Seq(BaseEstimator):
     beam_width : int, default=1
         Number of beginnings that `predict` holds on to. 1 writes the most probable
         token at every step. With more, the output is the one with the largest mean
-        logarithm of probability per token, its end counted.
+        logarithm of probability per token, its end counted. At most 1000; more than
+        there are outputs of the largest length finds no more than all of them.
     max_length : int or None, default=None
         Largest number of tokens that `predict` writes. None: 10 more than the length
         of the input times the largest ratio of lengths in `fit`.
@@ -339,7 +341,7 @@ class RNNSeq2Seq(BaseEstimator):
             "teacher_forcing_schedule", self.teacher_forcing_schedule, schedules
         )
         check_probability("teacher_forcing", self.teacher_forcing)
-        check_integer("beam_width", self.beam_width, low=1)
+        check_beam(self.beam_width)
         if self.max_length is not None:
             check_integer("max_length", self.max_length, low=1, auto=True)
 
@@ -368,9 +370,10 @@ class RNNSeq2Seq(BaseEstimator):
         """Return the numbers of the tokens of X, and of what is written for it."""
         check_is_fitted(self)
         width = self.beam_width if beam_width is None else beam_width
-        check_integer("beam_width", width, low=1)
+        check_beam(width)
         codes = _encode(self._vocabularies[0], read_side(X, "X").sequences, "X")
         limits = [self._limit(len(each)) for each in codes]
+        width = narrowed(width, len(self.output_tokens_), max(limits))
         return codes, decode(self._fitted, codes, np.array(limits), width)
 
     def _limit(self, n_tokens: int) -> int:
@@ -472,6 +475,27 @@ class RNNSeq2Seq(BaseEstimator):
         tags.target_tags.required = True
         tags.non_deterministic = self.random_state is None
         return tags
+
+
+def check_beam(width: Any) -> None:
+    """Raise an error unless `width` is an integer that a beam can have."""
+    check_integer("beam_width", width, low=1)
+    if width > _WIDEST_BEAM:
+        raise ValueError(
+            f"beam_width must be at most {_WIDEST_BEAM}, got {width}: each beginning "
+            "takes as much time and memory as a sequence of its own; 4 to 50 find "
+            "nearly all that wider beams find"
+        )
+
+
+def narrowed(width: int, n_tokens: int, limit: int) -> int:
+    """Return the width that a beam can use: there may be fewer outputs in all."""
+    n_outputs = 0
+    for _ in range(limit):
+        n_outputs = (n_outputs + 1) * n_tokens
+        if n_outputs >= width:
+            return width
+    return max(n_outputs, 1)
 
 
 def check_probability(name: str, value: Any) -> None:

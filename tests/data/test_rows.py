@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.data.rows import check_order, iterate_series, row_order
+from sklrnn.data.rows import check_order, check_steps, iterate_series, row_order
 
 DAYS = pd.date_range("2024-01-01", periods=4, freq="D")
 MONTHS = pd.period_range("2024-01", periods=4, freq="M")
@@ -46,3 +46,30 @@ def test_times_may_come_twice_unless_told_otherwise():
     check_order(twice, "y")
     with pytest.raises(ValueError, match="y has the time 1 more than once"):
         check_order(twice, "y", once=True)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        DAYS,
+        DAYS.to_period("D"),
+        DAYS - DAYS[0],
+        pd.RangeIndex(4),
+        pd.Index([0.5, 1.0, 1.5, 4.0]),
+        pd.Index(DAYS.date),
+        pd.Index(DAYS.strftime("%Y-%m-%d")),
+    ],
+    ids=lambda index: str(index.dtype),
+)
+def test_steps_newest_first_are_refused(index):
+    check_steps(index, "X")
+    with pytest.raises(ValueError, match="the rows of X are time steps and must be in"):
+        check_steps(index[::-1], "X")
+    panel = pd.MultiIndex.from_product([["a", "b"], index[::-1]])
+    with pytest.raises(ValueError, match="the rows of X are time steps and must be in"):
+        check_steps(panel, "X")
+
+
+def test_texts_tell_no_order():
+    check_steps(pd.Index(["t2", "t10", "t1"]), "X")
+    check_steps(pd.Index([]), "X")

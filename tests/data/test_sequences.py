@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.data.labels import read_labels, read_values, restore_steps
+from sklrnn.data.labels import (
+    check_samples,
+    match_steps,
+    read_labels,
+    read_values,
+    restore_steps,
+)
 from sklrnn.data.sequences import (
     Sequences,
     flat_sequences,
@@ -164,3 +170,84 @@ def test_wrong_number_of_answers(read):
 
 def test_sequences_know_where_they_start():
     assert Sequences(np.zeros((3, 1)), np.array([1, 2])).starts.tolist() == [0, 1]
+
+
+DAYS = pd.date_range("2024-01-01", periods=5)
+DATED = [frame.set_axis(DAYS) for frame in as_frames(PANEL)]
+NESTED = pd.DataFrame({name: [frame[name] for frame in DATED] for name in "ab"})
+UNSORTED = {
+    "list of frames": [DATED[0], DATED[1][::-1]],
+    "list of Series": [DATED[0]["a"][::-1]],
+    "MultiIndex": pd.concat(dict(enumerate(DATED)))[::-1],
+    "nested": NESTED.map(lambda cell: cell[::-1]),
+    "integers": [frame.reset_index(drop=True)[::-1] for frame in DATED],
+}
+
+
+@pytest.mark.parametrize("form", UNSORTED)
+def test_steps_that_are_not_in_the_order_of_time(form):
+    with pytest.raises(ValueError, match="time steps and must be in the order of time"):
+        read_sequences(UNSORTED[form])
+
+
+def test_channels_of_other_times():
+    later = NESTED.assign(b=NESTED["b"].map(lambda one: one.set_axis(DAYS + DAYS.freq)))
+    with pytest.raises(ValueError, match="channels in row 0 of X have different times"):
+        read_sequences(later)
+
+
+def test_answers_are_put_into_the_order_of_the_steps():
+    panel = pd.concat(dict(enumerate(DATED)))
+    y = panel["a"]
+    lengths = np.full(4, 5)
+    shuffled = y.sample(frac=1, random_state=0)
+    for X, answers in [
+        (panel, shuffled),
+        (panel, [y.loc[k][::-1] for k in range(4)]),
+        (DATED, [y.loc[k][::-1] for k in range(4)]),
+        (list(PANEL), [y.loc[k] for k in range(4)]),
+        (list(PANEL), y),
+    ]:
+        found = read_values(match_steps(answers, X), lengths)[0]
+        np.testing.assert_array_equal(found[:, 0], PANEL[:, 0].ravel())
+    table = pd.DataFrame(PANEL[:, 0])
+    turned = match_steps(table[[4, 3, 2, 1, 0]], table)
+    assert turned.columns.tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda y: None, "requires y to be passed, but the target y is None"),
+        (
+            lambda y: y.rename(index={3: 7}, level=0),
+            r"no answer for the row .*3.*, Time",
+        ),
+        (lambda y: pd.concat([y, y[:1]]), "21 rows where X has 20, or some twice"),
+        (
+            lambda y: [y.loc[k].set_axis(DAYS + DAYS.freq) for k in range(4)],
+            "no answer for the time 2024-01-01 00:00:00 of sequence 0",
+        ),
+    ],
+)
+def test_answers_of_other_steps(change, message):
+    panel = pd.concat(dict(enumerate(DATED)))
+    with pytest.raises(ValueError, match=message):
+        match_steps(change(panel["a"]), panel)
+
+
+def test_answers_out_of_order_to_steps_without_times():
+    y = pd.concat(dict(enumerate(DATED)))["a"]
+    for answers in (y[::-1], [y.loc[k][::-1] for k in range(4)]):
+        with pytest.raises(ValueError, match="must be in the order of time"):
+            match_steps(answers, list(PANEL))
+
+
+def test_samples_in_another_order():
+    panel = pd.concat(dict(zip("bcad", DATED, strict=True)))
+    y = pd.Series(range(4), index=list("bcad"))
+    check_samples(y, panel)
+    check_samples(y.reset_index(drop=True), panel)
+    check_samples(y[::-1], list(PANEL))
+    with pytest.raises(ValueError, match="sample 0 is 'b' in X and 'd' in y"):
+        check_samples(y[::-1], panel)

@@ -971,3 +971,67 @@ def test_warm_start_outlives_a_fit_that_was_refused():
 def test_without_warm_start_fit_begins_anew():
     imputer = quick().fit(np.roll(X, 20, axis=0))
     np.testing.assert_array_equal(imputer.fit(X).transform(X), quick().fit_transform(X))
+
+
+def named_frames():
+    rng = np.random.default_rng(2)
+    days = pd.date_range("2024-01-01", periods=20)
+    values = rng.normal(size=(3, 20, 2)) * [1, 9]
+    values[:, 4:7, 0] = np.nan
+    return [pd.DataFrame(one, days, ["flow", "heat"]) for one in values]
+
+
+def test_columns_of_listed_frames_are_matched_by_name():
+    frames = named_frames()
+    turned = [frame[["heat", "flow"]] for frame in frames]
+    nested = pd.DataFrame({c: [f[c] for f in frames] for c in ("heat", "flow")})
+    fitted = RNNImputer(hidden_size=2, max_epochs=1, random_state=0).fit(frames)
+    right = fitted.transform(frames)
+    for X in (turned, [frames[0], *turned[1:]]):
+        for found, given, wanted in zip(fitted.transform(X), X, right, strict=True):
+            pd.testing.assert_frame_equal(
+                found, wanted[given.columns], check_freq=False
+            )
+    assert fitted.score(turned) == fitted.score(frames)
+    filled = fitted.transform(nested)
+    assert filled.columns.tolist() == ["heat", "flow"]
+    np.testing.assert_array_equal(filled["flow"][1], right[1]["flow"])
+    with pytest.raises(ValueError, match="'flow' missing; 'cold' unknown"):
+        fitted.transform([frame.rename(columns={"flow": "cold"}) for frame in frames])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f[::-1], "time steps and must be in the order of time"),
+        (lambda f: f.set_axis(["a", "a"], axis=1), "more than one column .* 'a'"),
+    ],
+)
+def test_frames_out_of_order_or_with_two_columns_of_one_name(change, message):
+    frames = [change(frame) for frame in named_frames()]
+    for X in (frames, frames[0], pd.concat(dict(enumerate(frames)))):
+        with pytest.raises(ValueError, match=message):
+            RNNImputer(max_epochs=1).fit(X)
+
+
+def test_a_constant_column_is_filled_with_its_value():
+    table = pd.DataFrame({"a": np.full(30, 7.0), "b": np.sin(np.arange(30.0))})
+    table.loc[10:12] = np.nan
+    fitted = RNNImputer(hidden_size=2, max_epochs=1, random_state=0).fit(table)
+    assert (fitted.transform(table)["a"] == 7.0).all()
+    bounds = fitted.impute_interval(table)["a"].to_numpy()
+    assert (bounds[:, 0] <= 7.0).all() and (7.0 <= bounds[:, 1]).all()
+    moved = table.assign(a=table["a"] + (table.index > 20))
+    assert (fitted.transform(moved)["a"][10:13] != 7.0).all()
+
+
+def test_a_level_does_not_change_fills():
+    rng = np.random.default_rng(0)
+    wave = np.sin(np.arange(60) / 3)[:, None] + rng.normal(size=(60, 2)) * 0.1
+    wave[20:24, 0] = np.nan
+    fills = {}
+    for level in (0.0, 10.0):
+        table = pd.DataFrame(wave * 2.0**-34 + level)
+        imputer = RNNImputer(hidden_size=2, max_epochs=1, random_state=0)
+        fills[level] = (imputer.fit_transform(table) - level) * 2.0**34
+    np.testing.assert_allclose(fills[10.0], fills[0.0], atol=2e-4)

@@ -505,3 +505,21 @@ def test_unusable_input():
     memory.fit(draw_patterns(4, 6))
     with pytest.raises(ValueError, match="X has 5 features, but HopfieldMemory"):
         memory.predict(draw_patterns(4, 5))
+
+
+def test_texts_and_lists_are_no_patterns():
+    patterns = np.array([[1, -1, 1, -1], [1, 1, -1, -1]])
+    for texts in (patterns.astype(str), patterns.astype(str).tolist()):
+        with pytest.raises(TypeError, match="holds texts, no numbers"):
+            HopfieldMemory(kind="classic").fit(texts)
+    with pytest.raises(ValueError, match="cell 0 of the column 'a' of X holds a list"):
+        HopfieldMemory().fit(pd.DataFrame({"a": [[1, 1], [1, -1]]}))
+
+
+def test_columns_are_told_apart_by_their_labels():
+    patterns = pd.DataFrame([[1, -1, 1, -1], [1, 1, -1, -1]])
+    memory = HopfieldMemory(kind="classic", random_state=0).fit(patterns)
+    turned = memory.predict(patterns[[3, 2, 1, 0]])
+    np.testing.assert_array_equal(turned, memory.predict(patterns))
+    with pytest.raises(ValueError, match="more than one column of the name.* 'a'"):
+        memory.fit(patterns.set_axis(["a", "b", "a", "c"], axis=1))

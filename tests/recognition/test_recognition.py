@@ -315,3 +315,128 @@ def test_bad_data():
 def test_labels_that_fit_has_not_seen_count_as_wrong():
     classifier = RNNClassifier(max_epochs=8, **QUICK).fit(X, Y)
     assert classifier.score(X, np.repeat("new", len(X))) == 0
+
+
+NAMES = ["flow", "heat"]
+
+
+def named_frames(n_frames=24):
+    rng = np.random.default_rng(4)
+    days = pd.date_range("2024-01-01", periods=9)
+    return [
+        pd.DataFrame(rng.normal(size=(9, 2)) * [1, 9], days, NAMES)
+        for _ in range(n_frames)
+    ]
+
+
+def turned(frames):
+    """Give columns of frames in another order, in every named container."""
+    other = [frame[NAMES[::-1]] for frame in frames]
+    nested = {name: [frame[name] for frame in frames] for name in NAMES[::-1]}
+    mixed = [
+        a if i % 2 else b for i, (a, b) in enumerate(zip(frames, other, strict=True))
+    ]
+    return {
+        "list": other,
+        "mixed list": mixed,
+        "MultiIndex": pd.concat(dict(enumerate(other))),
+        "nested": pd.DataFrame(nested),
+    }
+
+
+FRAMES = named_frames()
+ANSWERS = np.arange(24) % 2
+QUICKEST = {"hidden_size": 3, "max_epochs": 1, "refit": False, "random_state": 0}
+
+
+@pytest.mark.parametrize("estimator", [RNNClassifier, RNNRegressor, RNNLabeler])
+@pytest.mark.parametrize("container", turned(FRAMES))
+def test_channels_are_matched_by_name(estimator, container):
+    y = [np.full(9, a) for a in ANSWERS] if estimator is RNNLabeler else ANSWERS
+    fitted = estimator(**QUICKEST).fit(FRAMES, y)
+    X = turned(FRAMES)[container]
+    again = estimator(**QUICKEST).fit(turned(FRAMES)["mixed list"], y)
+    # The first frame tells the order; here it has them turned.
+    assert again._names[1].tolist() == NAMES[::-1]
+    known = fitted.predict(pd.concat(dict(enumerate(FRAMES))))
+    np.testing.assert_array_equal(np.ravel(fitted.predict(X)), np.ravel(known))
+    assert fitted.score(X, y) == fitted.score(FRAMES, y)
+    by_place = [frame.to_numpy().T for frame in FRAMES]
+    np.testing.assert_array_equal(np.ravel(fitted.predict(by_place)), np.ravel(known))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f[["flow"]], "'heat' missing"),
+        (lambda f: f.rename(columns={"heat": "x"}), "'heat' missing; 'x' unknown"),
+        (lambda f: f.set_axis(["flow", "flow"], axis=1), "more than one .* 'flow'"),
+        (lambda f: f[::-1], "must be in the order of time"),
+    ],
+)
+def test_channels_and_rows_that_do_not_fit(change, message):
+    fitted = RNNClassifier(**QUICKEST).fit(FRAMES, ANSWERS)
+    frames = [change(frame) for frame in FRAMES]
+    for X in (frames, pd.concat(dict(enumerate(frames)))):
+        with pytest.raises(ValueError, match=message):
+            fitted.predict_proba(X)
+
+
+def test_several_labels_of_named_channels():
+    y = np.stack([ANSWERS, np.arange(24) // 12], axis=1)
+    fitted = RNNClassifier(**QUICKEST).fit(FRAMES, y)
+    for X in turned(FRAMES).values():
+        np.testing.assert_array_equal(fitted.predict(X), fitted.predict(FRAMES))
+
+
+def test_steps_of_a_table_with_labels_in_another_order():
+    table = pd.DataFrame(X)
+    fitted = RNNClassifier(**QUICKEST).fit(table, Y)
+    backwards = fitted.predict_proba(table[table.columns[::-1]])
+    np.testing.assert_array_equal(backwards, fitted.predict_proba(table))
+
+
+def test_outputs_are_matched_by_name():
+    y = pd.DataFrame({"p": np.arange(24.0), "q": np.arange(24.0) ** 2})
+    regressor = RNNRegressor(**QUICKEST).fit(FRAMES, y)
+    assert regressor.score(FRAMES, y[["q", "p"]]) == regressor.score(FRAMES, y)
+    panel = pd.concat(dict(enumerate(FRAMES)))
+    steps = panel.set_axis(["u", "v"], axis=1)
+    labeler = RNNLabeler(task="regression", **QUICKEST).fit(panel, steps)
+    assert labeler.predict(panel).columns.tolist() == ["u", "v"]
+    assert labeler.score(panel, steps[["v", "u"]]) == labeler.score(panel, steps)
+    with pytest.raises(ValueError, match="'v' missing; 'w' unknown"):
+        labeler.score(panel, steps.rename(columns={"v": "w"}))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"cell": "gru"},
+        {"cell": "lstm", "direction": "forward", "pooling": "mean"},
+        {"cell": "transformer"},
+        {"cell": "elman", "direction": "decoupled", "pooling": "last"},
+    ],
+)
+def test_an_answer_does_not_depend_on_the_others(params):
+    rng = np.random.default_rng(9)
+    X = [rng.normal(size=(2, int(k))) for k in rng.integers(8, 26, 40)]
+    fitted = RNNClassifier(**{**QUICKEST, **params}).fit(X, np.arange(40) % 2)
+    alone = np.vstack([fitted.predict_proba([one]) for one in X])
+    np.testing.assert_array_equal(alone, fitted.predict_proba(X))
+    labeler = RNNLabeler(hidden_size=3, max_epochs=1, random_state=0)
+    labeler.fit(X, [np.arange(one.shape[1]) % 2 for one in X])
+    together = labeler.predict_proba(X)
+    for one, found in zip(X[:10], together, strict=False):
+        np.testing.assert_array_equal(labeler.predict_proba([one])[0], found)
+
+
+def test_labeler_without_answers():
+    with pytest.raises(ValueError, match="requires y to be passed, but .* y is None"):
+        RNNLabeler(**QUICKEST).fit(FRAMES, None)
+
+
+def test_lists_in_the_cells_of_a_table():
+    X = pd.DataFrame({"a": [[1, 2], [3, 4]]})
+    with pytest.raises(ValueError, match="cell 0 of the column 'a' of X holds a list"):
+        RNNClassifier(**QUICKEST).fit(X, [0, 1])

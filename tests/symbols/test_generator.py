@@ -18,6 +18,7 @@ from sklrnn import RNNGenerator
 from sklrnn.data.symbols import END
 from sklrnn.network.generate import Stepper, SymbolNetwork
 from sklrnn.registry import plugins
+from sklrnn.symbols import continuation
 from sklrnn.symbols.continuation import _draw
 from sklrnn.training import DivergenceError
 
@@ -252,10 +253,22 @@ def test_a_long_prefix_is_read_in_parts(text_model, monkeypatch):
     assert text_model.generate(TEXT, 20, temperature=0) == whole
 
 
+def test_numbers_are_drawn_as_they_are_needed(monkeypatch):
+    right = np.random.default_rng(0).random(20)
+    monkeypatch.setattr(continuation, "_DRAWN_AT_ONCE", 7)
+    drawn = list(continuation._chances(np.random.default_rng(0), 20))
+    np.testing.assert_array_equal(drawn, right)
+    endless = continuation._chances(np.random.default_rng(0), 10**15)
+    assert next(iter(endless)) == right[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         ({"prefix": "Zoo"}, ValueError, "prefix has symbols that .* 'Z'; leave"),
+        ({"prefix": 5}, TypeError, "prefix must be a string or .*, got 5; give a"),
+        ({"prefix": None}, TypeError, "prefix must be a string or .*, got None"),
+        ({"prefix": np.array(5)}, TypeError, "prefix must be a string or .*, got 5"),
         ({"temperature": -0.1}, ValueError, "temperature must be at least 0"),
         ({"temperature": np.nan}, ValueError, "temperature must be at least 0"),
         ({"temperature": "hot"}, TypeError, "temperature must be a number"),

@@ -15,6 +15,8 @@ from skorch.callbacks import Callback
 
 from sklrnn import RNNSeq2Seq
 from sklrnn.registry import plugins
+from sklrnn.symbols.seq2seq import narrowed
+from sklrnn.symbols.translation import decode
 from sklrnn.training import DivergenceError
 
 CELLS = [row.name for row in plugins() if row.kind == "cell"]
@@ -183,6 +185,20 @@ def test_the_parameter_and_the_argument_mean_the_same():
     assert model.set_params(beam_width=5).predict(X) == wide
 
 
+def test_a_beam_is_no_wider_than_there_are_outputs():
+    # Of 2 tokens: a, b, aa, ab, ba, bb, ...
+    assert [narrowed(1000, 2, limit) for limit in (1, 2, 3)] == [2, 6, 14]
+    assert narrowed(5, 2, 3) == 5 and narrowed(1000, 30, 10**9) == 1000
+    model = quick(attention=None, max_length=2).fit(["a", "ba"], ["c", "dc"])
+    X = ["a", "b", "ab"]
+    with pytest.raises(ValueError, match="beam_width must be at most 1000, got 1001"):
+        model.predict(X, beam_width=1001)
+    _, codes = model._decode(X, 1000)
+    marked = [np.array([model.input_tokens_.index(t) for t in x]) for x in X]
+    wider = decode(model._fitted, marked, np.array([2, 2, 2]), 50)
+    assert codes == wider
+
+
 def test_longest_output():
     model = quick(attention=None).fit(["ab", "a"], ["cde", "c"])
     with torch.no_grad():
@@ -250,6 +266,11 @@ def test_search_and_cross_validation():
     ("params", "error", "message"),
     [
         ({"beam_width": 0}, ValueError, "beam_width must be at least 1, got 0"),
+        (
+            {"beam_width": 10**7},
+            ValueError,
+            "beam_width must be at most 1000, got 10000",
+        ),
         ({"beam_width": None}, TypeError, "beam_width must be an integer, got None"),
         ({"max_length": 0}, ValueError, "max_length must be at least 1, got 0"),
         ({"embedding_size": 0}, ValueError, "embedding_size must be at least 1, got 0"),
