@@ -32,7 +32,7 @@ def load_table(name: str, *, regular: bool = False) -> pd.DataFrame:
     Returns
     -------
     table : DataFrame of shape (n_rows, n_columns)
-        As `sklrnn.data.files.read_table` returns it.
+        As `sklrnn.data.csv.read_table` returns it.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def load_table(name: str, *, regular: bool = False) -> pd.DataFrame:
         from sklrnn.datasets import load_compressor
 
         return load_compressor(regular=regular).reset_index()
-    from sklrnn.data.files import read_table
+    from sklrnn.data.csv import read_table
 
     try:
         return read_table(name)

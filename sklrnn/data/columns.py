@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sklrnn.data.calendar import months_of
-from sklrnn.data.files import quoted
+from sklrnn.data.csv import quoted
 from sklrnn.data.rows import check_order
 from sklrnn.data.series import MAX_SPARSITY
 from sklrnn.data.timegrid import infer_step, positions, times_of

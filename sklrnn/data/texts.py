@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklrnn.data.files import open_table
+from sklrnn.data.csv import open_table
 
 
 def read_texts(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, str]:
@@ -18,7 +18,7 @@ def read_texts(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, str]:
     Parameters
     ----------
     path : path-like
-        What `sklrnn.data.files.read_table` reads.
+        What `sklrnn.data.csv.read_table` reads.
 
     Returns
     -------

@@ -409,9 +409,8 @@ def load(
         If it cannot be read, or if a column is not there or not numeric.
     """
     from sklrnn.data import columns as named
-    from sklrnn.data import files
 
-    table, source, own_time = _read(data, files)
+    table, source, own_time = _read(data)
     time = time or own_time
     entries = [columns] if isinstance(columns, str) else list(columns or [])
     names = named.split_names(entries, table.columns)
@@ -440,7 +439,7 @@ def load(
     return grid, [read, *lines]
 
 
-def _read(data: Any, files: Any) -> tuple[pd.DataFrame, str, str | None]:
+def _read(data: Any) -> tuple[pd.DataFrame, str, str | None]:
     """Return the table, where it came from, and the column of its own times."""
     if isinstance(data, pd.DataFrame):
         table, time = _without_index(data)
@@ -450,15 +449,17 @@ def _read(data: Any, files: Any) -> tuple[pd.DataFrame, str, str | None]:
             "data must be a DataFrame, a path or 'compressor', got "
             f"{type(data).__name__}"
         )
+    from sklrnn.data.csv import read_parquet, read_table
+
     if str(data) == "compressor":
         from sklrnn.datasets import load_compressor
 
         return load_compressor(regular=True).reset_index(), "compressor", None
     if str(data).lower().endswith((".parquet", ".pq")):
-        table, time = _without_index(files.read_parquet(data))
+        table, time = _without_index(read_parquet(data))
         return table, str(data), time
     try:
-        return files.read_table(data), str(data), None
+        return read_table(data), str(data), None
     except FileNotFoundError as error:
         raise ValueError(f"{error} (the bundled data is called compressor)") from None
 

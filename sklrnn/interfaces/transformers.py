@@ -89,6 +89,7 @@ class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin)
         The latter puts fills into the gaps of X or, with ``fill=False``, makes a table
         of other numbers like X.
         """
+        _check_type(X)
         refuse_strange_cells(X)
         if reset:
             self._names = column_names(X)
@@ -173,6 +174,15 @@ class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin)
             target_tags=TargetTags(required=False),
             transformer_tags=TransformerTags(preserves_dtype=["float64", "float32"]),
             input_tags=InputTags(allow_nan=True),
+        )
+
+
+def _check_type(X: Any) -> None:
+    """Refuse what is no table in words of ours."""
+    if isinstance(X, (str, bytes, dict, set)):
+        raise TypeError(
+            f"X has the type {type(X).__name__}; give a table, an array of shape "
+            "(n_steps, n_features), or a panel of sktime's"
         )
 
 

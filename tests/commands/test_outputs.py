@@ -9,7 +9,7 @@ import pytest
 
 from sklrnn.commands.main import main
 from sklrnn.data.columns import index_rows, put_on_grid
-from sklrnn.data.files import read_table
+from sklrnn.data.csv import read_table
 from sklrnn.data.texts import without_formulas
 
 QUICK = ("--max-epochs", "1", "--hidden-size", "2")

@@ -10,7 +10,7 @@ from sklrnn.data.columns import (
     put_on_grid,
     split_names,
 )
-from sklrnn.data.files import read_table
+from sklrnn.data.csv import read_table
 
 
 @pytest.fixture

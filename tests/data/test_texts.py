@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklrnn.data.files import read_table
+from sklrnn.data.csv import read_table
 from sklrnn.data.texts import fill_texts, read_texts, to_texts
 
 
