@@ -29,6 +29,7 @@ class TableConvention:
     is_fitted: bool
     _fh: Any
     _cutoff: Any
+    _next_times: Any
 
     def _fit_table(self, X: Any, y: Any) -> Any:
         X, y = align_table(X, y)
@@ -58,9 +59,6 @@ class TableConvention:
         )
         known = ~np.isnan(true).any(axis=1)
         return r2_score(true[known], predicted[known])
-
-    def _next_times(self, n_steps: int) -> pd.Index:
-        raise NotImplementedError
 
     def _predict_rows(self, rows: Any, exogenous: bool) -> Any:
         """Forecast at rows, leaving no horizon behind."""

@@ -178,8 +178,9 @@ class TransformerConvention(SklearnSide, OneToOneFeatureMixin, TransformerMixin)
 
 
 def _check_type(X: Any) -> None:
-    """Refuse what is no table in words of ours."""
-    if isinstance(X, (str, bytes, dict, set)):
+    """Refuse what is no table in words of ours; scikit-learn refuses sparse ones."""
+    # One of scipy's sparse formats is a dict, and has a shape.
+    if isinstance(X, (str, bytes, dict, set)) and not hasattr(X, "shape"):
         raise TypeError(
             f"X has the type {type(X).__name__}; give a table, an array of shape "
             "(n_steps, n_features), or a panel of sktime's"
