@@ -518,7 +518,11 @@ class HopfieldMemory(BaseEstimator):
         return self._admit(X, reset=False)
 
     def _admit(self, X, reset):
-        """Return rows as floats, in a classic memory as -1.0 and +1.0."""
+        """Return rows as floats, in a classic memory as -1.0 and +1.0.
+
+        Columns that a frame labels with no texts may come in another order than in
+        `fit`: they go into that of `fit`. Texts are scikit-learn's to refuse.
+        """
         X = match_table(self, X, reset=reset)
         values = validate_data(self, X, dtype=np.float64, reset=reset)
         if self.kind == "modern":

@@ -156,7 +156,9 @@ class RNNClassifier(SequenceEstimator, BaseClassifier):
 
     Missing values are carried forward from what was last seen; where `fit` has seen
     any, the network reads what was observed, and the time since, as well. Times of the
-    steps, if the data has any, are not read.
+    steps, if the data has any, are not read, but steps must be in their order.
+
+    Channels with names are matched with those of `fit` by name, whatever their order.
 
     References
     ----------

@@ -17,7 +17,7 @@ from sklrnn.data.labels import (
     restore_steps,
 )
 from sklrnn.data.names import arranged, column_names
-from sklrnn.data.scaling import standardisation
+from sklrnn.data.scaling import Moments, next_to_none
 from sklrnn.data.sequences import is_flat
 from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.interfaces.parameters import check_choice
@@ -159,7 +159,9 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
     With "coupled", an answer rests on the whole sequence; with "forward" and
     "decoupled", on the steps up to its own. The loss is the cross-entropy, or the mean
     squared error of values scaled with their mean and standard deviation, over all
-    steps that have an answer. Padding has no part in it.
+    steps that have an answer. Padding has no part in it. Names of channels and the
+    order of steps are dealt with as by `RNNClassifier`; answers with the index of X
+    are put into its order.
 
     References
     ----------
@@ -305,7 +307,7 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
             values, self._flat = read_values(y, sequences.lengths)
             known = ~np.isnan(values).any(axis=1)
             _check_any(known)
-            self._center, self._scale = standardisation([values[known]], True)
+            self._center, self._scale = _scaling(values[known])
             scaled = (values - self._center) / self._scale
             answers = np.where(known[:, None], scaled, 0.0).astype(np.float32)
             n_outputs = values.shape[1]
@@ -416,6 +418,15 @@ class RNNLabeler(SequenceEstimator, BaseEstimator):
         """
         quick = {"max_epochs": 1, "hidden_size": 4, "random_state": 0}
         return [quick, {**quick, "task": "regression", "direction": "forward"}]
+
+
+def _scaling(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation; what is always the same is answered as it is."""
+    moments = Moments.of(values)
+    center, scale = moments.standardisation()
+    constant = list(moments.constant())
+    scale[constant] = next_to_none(center[constant])
+    return center, scale
 
 
 def _check_any(known: np.ndarray) -> None:

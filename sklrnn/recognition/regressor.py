@@ -12,7 +12,7 @@ from sktime.regression.base import BaseRegressor
 
 from sklrnn.data.labels import check_samples
 from sklrnn.data.names import arranged, column_names
-from sklrnn.data.scaling import standardisation
+from sklrnn.data.scaling import next_to_none, standardisation
 from sklrnn.interfaces.fits import whole_or_not_at_all
 from sklrnn.recognition.estimator import SequenceEstimator, weigh
 from sklrnn.recognition.learning import Lesson
@@ -146,7 +146,8 @@ class RNNRegressor(SequenceEstimator, BaseRegressor):
     The loss is the mean squared error, of values scaled with their mean and standard
     deviation. A sample of weight 2 is the same as the sample given twice: repeated
     samples are counted before the training, and the order in which samples are given
-    makes no difference. Missing values are dealt with as by `RNNClassifier`.
+    makes no difference. Missing values, names of channels and the order of steps are
+    dealt with as by `RNNClassifier`.
 
     References
     ----------
@@ -401,4 +402,6 @@ def _scaling(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.nd
     """Return the weighted mean and deviation of every output."""
     mean = np.average(values, axis=0, weights=weights)
     rest = (values - mean) * np.sqrt(weights / weights.mean())[:, None]
-    return mean, standardisation([np.concatenate([rest, -rest])], True)[1]
+    _, scale = standardisation([np.concatenate([rest, -rest])], True)
+    # What is always the same is answered as it is.
+    return mean, np.where((rest == 0).all(axis=0), next_to_none(mean), scale)

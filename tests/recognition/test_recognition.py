@@ -12,6 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklrnn import RNNClassifier, RNNLabeler, RNNRegressor
+from sklrnn.data.sequences import flat_sequences
+from sklrnn.recognition.answers import Scaling
 from sklrnn.training import DivergenceError
 
 QUICK = {"hidden_size": 8, "lr": 0.02, "random_state": 0}
@@ -440,3 +442,20 @@ def test_lists_in_the_cells_of_a_table():
     X = pd.DataFrame({"a": [[1, 2], [3, 4]]})
     with pytest.raises(ValueError, match="cell 0 of the column 'a' of X holds a list"):
         RNNClassifier(**QUICKEST).fit(X, [0, 1])
+
+
+def test_a_value_that_is_always_the_same_is_answered_as_it_is():
+    answers = RNNRegressor(**QUICKEST).fit(X, np.full(len(X), 7.0)).predict(X_TEST)
+    assert (answers == 7.0).all()
+    labeler = RNNLabeler(task="regression", **QUICKEST)
+    assert (labeler.fit(X, np.full(X.shape, 7.0)).predict(X_TEST) == 7.0).all()
+
+
+@pytest.mark.parametrize("normalize", ["standard", "sequence"])
+@pytest.mark.parametrize("level", [10.0, -1e3])
+def test_a_level_does_not_change_what_is_read(level, normalize):
+    small = X * 2.0**-34
+    near, far = (flat_sequences(small + base) for base in (0.0, level))
+    read = [Scaling.of(each, normalize).rows(each) for each in (near, far)]
+    # float64 resolves 1e-16 of the level, 2e-3 of the deviation at most.
+    np.testing.assert_allclose(*read, atol=1e-5 * abs(level))
