@@ -17,13 +17,16 @@ __all__ = [
     "__version__",
     "config_context",
     "datasets",
+    "describe",
     "forecast_panel",
     "get_config",
     "inspection",
+    "load",
     "plotting",
     "plugins",
     "register_cell",
     "register_fusion",
+    "save",
     "set_config",
     "testing",
 ]
@@ -43,6 +46,9 @@ _MODULE_OF_NAME = {
     "register_cell": "sklrnn.registry",
     "register_fusion": "sklrnn.registry",
     "config_context": "sklrnn.config",
+    "describe": "sklrnn.deploy.saving",
+    "load": "sklrnn.deploy.saving",
+    "save": "sklrnn.deploy.saving",
     "forecast_panel": "sklrnn.forecasting.distributed",
     "get_config": "sklrnn.config",
     "set_config": "sklrnn.config",
@@ -54,6 +60,7 @@ _SUBMODULES = {"datasets", "inspection", "plotting", "testing"}
 if TYPE_CHECKING:
     from sklrnn import datasets, inspection, plotting, testing
     from sklrnn.config import config_context, get_config, set_config
+    from sklrnn.deploy.saving import describe, load, save
     from sklrnn.forecasting.distributed import forecast_panel
     from sklrnn.forecasting.forecaster import RNNForecaster
     from sklrnn.imputation.imputer import RNNImputer

@@ -224,6 +224,87 @@ def describe(found: type) -> str | None:
     return f"the class {module}.{name}"
 
 
+class Identity(NamedTuple):
+    """A cell or a fusion, as it can be told to another process.
+
+    Attributes
+    ----------
+    kind : {"cell", "fusion"}
+    name : str
+    distribution, version : str or None
+        Of a plug-in; None of what is built in or was registered in a process.
+    """
+
+    kind: str
+    name: str
+    distribution: str | None = None
+    version: str | None = None
+
+
+def identify(found: type) -> Identity | None:
+    """Return what tells a class of cells or fusions, if it has a name.
+
+    Examples
+    --------
+    >>> from sklrnn.registry import find_cell, identify
+    >>> identify(find_cell("gru")).name
+    'gru'
+    """
+    module, name = _identity(found)
+    for group, paths in _BUILT_IN.items():
+        for known, path in paths.items():
+            if path == f"{module}:{name}":
+                return Identity(_KINDS[group], known)
+    if found in _LOADED:
+        entry = _LOADED[found]
+        kind = _KINDS[entry.point.group]
+        return Identity(kind, entry.point.name, entry.distribution, entry.version)
+    for group, classes in _REGISTERED.items():
+        for known, cls in classes.items():
+            if cls is found:
+                return Identity(_KINDS[group], known)
+    return None
+
+
+def find_identified(wanted: Identity) -> Any:
+    """Return the class that another process has identified.
+
+    Raises
+    ------
+    PluginError
+        If it is not here, in another version, or cannot be used: with its name, its
+        distribution and its version.
+    """
+    group = next((g for g, kind in _KINDS.items() if kind == wanted.kind), None)
+    if group is None or not isinstance(wanted.name, str):
+        raise ValueError(f"{wanted.kind!r:.80} is no kind of plug-in")
+    if wanted.distribution is None:
+        if wanted.name in _BUILT_IN[group] or wanted.name in _REGISTERED[group]:
+            return _find(wanted.name, group)
+        raise PluginError(
+            f"the {wanted.kind} {wanted.name!r} was registered by the script that used "
+            f"it, and is not known here: call register_{wanted.kind} first, as it did"
+        )
+    qualified = f"{wanted.distribution}:{wanted.name}"
+    what = (
+        f"the {wanted.kind} {wanted.name!r} of the distribution "
+        f"{wanted.distribution!r} {wanted.version}"
+    )
+    found = _claims(qualified, group)
+    if not found:
+        _forget_entries()
+        found = _claims(qualified, group)
+    install = f"pip install '{wanted.distribution}=={wanted.version}'"
+    if not found:
+        raise PluginError(f"{what} is missing; install it: {install}")
+    if found[0].version != wanted.version:
+        raise PluginError(
+            f"{what} is needed, and here is version {found[0].version}; install that "
+            f"one: {install}"
+        )
+    return _load(found[0])
+
+
 # ---- registration -----------------------------------------------------------------
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Give a name to write to, and put the whole file in place of `path` after it.
 
     A link is followed; what is not a regular file, such as a device, is written to.
+    Without `overwrite`, a file that has come to be there raises a FileExistsError.
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
@@ -24,6 +25,9 @@ def replacing(path: Path) -> Iterator[Path]:
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield part
-        part.replace(path)
+        if overwrite:
+            part.replace(path)
+        else:
+            os.link(part, path)  # which nothing else can come before
     finally:
         part.unlink(missing_ok=True)

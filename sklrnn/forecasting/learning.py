@@ -31,7 +31,11 @@ from sklrnn.training.course import Taught, teach
 from sklrnn.training.memory import reused_memory
 from sklrnn.training.net import SequenceNet
 from sklrnn.training.parted import PartedDataset
-from sklrnn.training.phases import as_before_if_cut_short, train_phases
+from sklrnn.training.phases import (
+    as_before_if_cut_short,
+    forget_moments,
+    train_phases,
+)
 from sklrnn.training.processes import Processes
 from sklrnn.training.stopping import EPOCH_WINDOWS, choose_length
 
@@ -107,6 +111,7 @@ def learn_on(
             patience=None,
             processes=Processes.of(params),
         )
+        forget_moments(fitted.net, params)
 
 
 class _Course:

@@ -130,9 +130,13 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def take_over(net: SequenceNet, start: SequenceNet) -> None:
-    """Give a net the weights of another and, of the same optimiser, its moments."""
+    """Give a net the weights of another and, of the same optimiser, its moments.
+
+    Only a fit with ``warm_start=True`` has kept those.
+    """
     net.module_.load_state_dict(start.module_.state_dict())
-    if type(net.optimizer_) is not type(start.optimizer_):
+    same = type(net.optimizer_) is type(start.optimizer_)
+    if not same or not start.optimizer_.state:
         return
     own = [dict(group, params=None) for group in net.optimizer_.param_groups]
     net.optimizer_.load_state_dict(deepcopy(start.optimizer_.state_dict()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import norm
@@ -211,6 +211,30 @@ class ResidualQuantiles:
     @staticmethod
     def _mean_square(sample: np.ndarray, n: np.ndarray) -> np.ndarray:
         return np.square(sample).sum(axis=-1, keepdims=True) / np.maximum(n, 1)
+
+
+def residual_fields(value: ResidualQuantiles) -> dict[str, Any]:
+    """Return what makes up a distribution; what follows from it is left out."""
+    names = ("grows", "n_levels", "n_kept", "shifts", "recent", "first")
+    return {name: getattr(value, name) for name in names}
+
+
+def residuals_of_fields(fields: dict[str, Any]) -> ResidualQuantiles:
+    """Put a distribution together again.
+
+    Raises
+    ------
+    TypeError
+        If something else than residuals is given.
+    """
+    found = ResidualQuantiles(
+        fields["recent"], grows=fields["grows"], n_levels=fields["n_levels"]
+    )
+    found.n_kept, found.shifts = fields["n_kept"], fields["shifts"]
+    found.first = fields["first"]
+    if not isinstance(found.first, (ResidualQuantiles, type(None))):
+        raise TypeError("what residuals were at first is something else")
+    return found
 
 
 class LevelQuantiles:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sklrnn.training.batches import Windows
 from sklrnn.training.net import History, SequenceNet
-from sklrnn.training.phases import train_phases
+from sklrnn.training.phases import forget_moments, train_phases
 from sklrnn.training.processes import Processes
 from sklrnn.training.stopping import Length, best_epoch
 
@@ -54,7 +54,7 @@ def teach(
     Parameters
     ----------
     params : estimator
-        Read for `refit`, `patience` and `accelerator` alone.
+        Read for `refit`, `patience`, `accelerator` and `warm_start` alone.
     length : Length
     build : callable
         Returns an untrained net, each time the same.
@@ -101,6 +101,7 @@ def teach(
             processes=processes,
             earlier=histories,
         )
+    forget_moments(net, params)
     return Taught(net, histories, calibration, length)
 
 

@@ -53,6 +53,34 @@ def check_size(module: type[nn.Module], shape: dict[str, Any], device: str) -> N
         )
 
 
+def check_layout(
+    module: type[nn.Module], shape: dict[str, Any], weights: dict[str, torch.Tensor]
+) -> None:
+    """Raise a ValueError unless weights are those of a network, before it is built.
+
+    Parameters
+    ----------
+    module : class
+    shape : dict
+        What it is constructed with.
+    weights : dict of Tensor
+        What stands for its `state_dict`.
+    """
+    for name in _REPEATED:
+        if (shape.get(name) or 1) > len(weights):
+            raise ValueError(f"{name} is {shape[name]}, of {len(weights)} weights")
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        laid_out = module(**shape)
+    wanted = {name: tuple(w.shape) for name, w in laid_out.state_dict().items()}
+    found = {name: tuple(w.shape) for name, w in weights.items()}
+    if wanted != found:
+        different = sorted(set(wanted.items()) ^ set(found.items()))[0]
+        raise ValueError(
+            f"the weights are not those of the network: {different[0]} of the shape "
+            f"{different[1]}"
+        )
+
+
 def _bytes(module: type[nn.Module], shape: dict[str, Any]) -> int:
     """Return what the weights take; of many like layers or members two are laid out."""
     for name in _REPEATED:

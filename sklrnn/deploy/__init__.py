@@ -1,0 +1,1 @@
+"""What was learned, out of the process: files."""

@@ -1,0 +1,5 @@
+import sklrnn
+
+
+def test_names_are_public():
+    assert {"save", "load", "describe"} <= set(sklrnn.__all__)
