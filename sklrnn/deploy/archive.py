@@ -163,7 +163,7 @@ def to_bytes(
 
     packed = {
         f"{name}.safetensors": save(
-            {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+            {key: np.asarray(value, order="C") for key, value in arrays.items()}
         )
         for name, arrays in members.items()
     }

@@ -185,9 +185,7 @@ def _pack_array(packer: Packer, value: np.ndarray, where: str) -> Any:
         plain = value.astype(value.dtype.newbyteorder("="), copy=False)
         turned = plain.ndim > 1 and plain.flags.f_contiguous
         turned = turned and not plain.flags.c_contiguous
-        held = np.ascontiguousarray(plain.T if turned else plain).reshape(
-            plain.shape[::-1] if turned else plain.shape
-        )
+        held = np.asarray(plain.T if turned else plain, order="C")
         found = {"$": "array", "v": packer.keep(held, where)}
         return found | ({"order": "F"} if turned else {})
     if value.dtype.kind in "mM":

@@ -284,6 +284,7 @@ def _plugins(estimator: Any) -> list[dict[str, Any]]:
 
 def _estimator(content: archive.Content, device: str | None) -> Any:
     """Put an estimator together from what a file holds."""
+    from sklrnn.deploy.storable import check_state, load_class
     from sklrnn.deploy.unpacking import Unpacker, set_fields
 
     document = content.document
@@ -301,5 +302,8 @@ def _estimator(content: archive.Content, device: str | None) -> Any:
     state = {key: unpacker.unpack(one) for key, one in document["state"].items()}
     if set(state) & set(given):
         raise ValueError("what was learned has the names of parameters")
+    check_state(state)
     set_fields(estimator, state)
+    if "net_" in state or "pretrained_" in state:
+        load_class("sklrnn.training.parameters:check_params")(estimator)
     return estimator

@@ -16,7 +16,14 @@ import pandas as pd
 from sklrnn import registry
 from sklrnn.data.symbols import END
 from sklrnn.deploy.packing import FROZEN_LIST
-from sklrnn.deploy.storable import CLASSES, LARGEST_INT, OFFSETS, TYPES, load_class
+from sklrnn.deploy.storable import (
+    CLASSES,
+    LARGEST_INT,
+    OFFSETS,
+    TYPES,
+    check_fields,
+    load_class,
+)
 
 
 class Unpacker:
@@ -115,6 +122,7 @@ def _build(name: Any, fields: dict[str, Any]) -> Any:
         return load_class(kind.from_fields)(fields)
     cls = load_class(kind.path)
     if hasattr(cls, "_fields") or is_dataclass(cls):
+        check_fields(cls, fields)
         return cls(**fields)
     value = cls.__new__(cls)
     set_fields(value, fields)
