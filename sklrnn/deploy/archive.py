@@ -12,7 +12,9 @@ import io
 import json
 import os
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,7 @@ from sklrnn.data.writing import replacing
 
 DOCUMENT = "model.json"
 _MARK = re.compile(rb"sklrnn ([0-9]{1,9}) ([0-9a-f]{64})")
+_MARK_LENGTH = 90
 _MEMBER = re.compile(r"[a-z0-9_]{1,64}\.safetensors")
 _LARGEST_DOCUMENT = 64 << 20
 _LARGEST_RATIO = 200
@@ -41,6 +44,8 @@ _DAMAGE = (
     ArithmeticError,
     AttributeError,
     EOFError,
+    struct.error,
+    zlib.error,
     LookupError,
     MemoryError,
     RecursionError,
@@ -240,16 +245,18 @@ def _opened(path: str | os.PathLike) -> Iterator[zipfile.ZipFile]:
     if path.exists() and not path.is_file():
         kind = "a folder" if path.is_dir() else "no regular file"
         raise FileError(f"{path} is {kind}; give a file that sklrnn.save has written")
-    with path.open("rb") as file, told(path):
-        try:
-            archive = zipfile.ZipFile(file)
-        except zipfile.BadZipFile as error:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - _MARK_LENGTH, 0))
+        if _MARK.search(file.read()) is None:
             raise FileError(
-                f"{path} is not a file of sklrnn, or was cut short ({error}); give one "
-                "that sklrnn.save has written"
-            ) from error
-        with archive:
-            yield archive
+                f"{path} is not a file of sklrnn, or was cut short; give one that "
+                "sklrnn.save has written"
+            )
+        file.seek(0)
+        data = file.read()
+    with told(path), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        yield archive
 
 
 def _document(
@@ -257,10 +264,7 @@ def _document(
 ) -> tuple[dict[str, Any], list[str]]:
     mark = _MARK.fullmatch(archive.comment)
     if mark is None:
-        raise FileError(
-            f"{path} is a zip file, but not one of sklrnn; give one that sklrnn.save "
-            "has written"
-        )
+        raise FileError(f"{path} is damaged: its end is not where it says")
     if int(mark[1]) > newest:
         raise FileError(
             f"{path} has version {int(mark[1])} of the format, and this sklrnn reads "
@@ -344,10 +348,8 @@ def _member(
     allowed = zipfile.ZIP_DEFLATED if name == DOCUMENT else zipfile.ZIP_STORED
     if info.compress_type not in (allowed, zipfile.ZIP_STORED):
         raise FileError(f"{path} is damaged: {name} is compressed in a foreign way")
-    whole = archive.fp and os.fstat(archive.fp.fileno()).st_size or 0
     if (
-        info.compress_size > whole
-        or info.file_size > _LARGEST_RATIO * max(info.compress_size, 1)
+        info.file_size > _LARGEST_RATIO * max(info.compress_size, 1)
         or (allowed == zipfile.ZIP_STORED and info.file_size != info.compress_size)
         or (largest is not None and info.file_size > largest)
         or (listed["size"] is not None and listed["size"] != info.file_size)

@@ -26,6 +26,7 @@ ESTIMATORS = {
 }
 """What a file may hold, and where its class is."""
 
+_NEVER_STORED = {"accelerator", "callbacks"}
 _TOLD = ("columns", "frequency", "n_weights", "plugins", "members")
 _PLUGGED = {"cell": registry.find_cell, "fusion": registry.find_fusion}
 
@@ -295,6 +296,9 @@ def _estimator(content: archive.Content, device: str | None) -> Any:
         registry.find_identified(registry.Identity(**one))
     unpacker = Unpacker(content.arrays, device=device)
     given = {key: unpacker.unpack(one) for key, one in document["parameters"].items()}
+    for key in _NEVER_STORED & set(given):
+        if given[key]:
+            raise ValueError(f"{key} is {given[key]!r:.80}, which no file can hold")
     cls = getattr(import_module(ESTIMATORS[name]), name)
     if device is not None and "device" in given:
         given["device"] = device

@@ -545,5 +545,5 @@ def test_a_foreign_file_is_told(content, tmp_path):
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("model.json", "{}")
     foreign.write_bytes(buffer.getvalue())
-    with pytest.raises(ValueError, match="not one of sklrnn"):
+    with pytest.raises(ValueError, match="not a file of sklrnn"):
         sklrnn.describe(foreign)
