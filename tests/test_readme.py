@@ -49,6 +49,7 @@ def test_there_are_examples():
         "imputing",
         "memories",
         "recognising",
+        "saving",
         "scale",
         "symbols",
     ],

@@ -4,12 +4,14 @@ import datetime
 import io
 import json
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
 import zipfile
 from fractions import Fraction
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -547,3 +549,21 @@ def test_a_foreign_file_is_told(content, tmp_path):
     foreign.write_bytes(buffer.getvalue())
     with pytest.raises(ValueError, match="not a file of sklrnn"):
         sklrnn.describe(foreign)
+
+
+@pytest.mark.parametrize("library", ["joblib", "pickle"])
+def test_pipelines_of_what_was_loaded_are_pickled(library, tmp_path):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X = DRAWN.normal(size=(20, 15))
+    pipeline = make_pipeline(StandardScaler(), RNNClassifier(**QUICK))
+    pipeline.fit(X, np.arange(20) % 2)
+    path = sklrnn.save(pipeline[-1], tmp_path / "last")
+    pipeline.steps[-1] = ("last", sklrnn.load(path))
+    if library == "joblib":
+        joblib.dump(pipeline, tmp_path / "all")
+        again = joblib.load(tmp_path / "all")
+    else:
+        again = pickle.loads(pickle.dumps(pipeline))
+    same(again.predict_proba(X), pipeline.predict_proba(X))
