@@ -248,7 +248,8 @@ def other_values(rng, data):
                 value = value[key]
             holder[path[-1]] = copy.deepcopy(value)
         else:
-            holder[path[-1]] = _VALUES[rng.integers(len(_VALUES))]
+            value = _VALUES[rng.integers(len(_VALUES))]
+            holder[path[-1]] = copy.deepcopy(value)
     return put_together(document, members)
 
 

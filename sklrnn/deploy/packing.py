@@ -23,6 +23,7 @@ from sklrnn.deploy.storable import (
     TYPES,
     UnstorableError,
     load_class,
+    time_zones,
 )
 
 _MANY = 8
@@ -261,7 +262,7 @@ def _pack_zone(zone: Any, where: str) -> Any:
     if isinstance(zone, datetime.timezone):
         return zone.utcoffset(None).total_seconds()
     name = getattr(zone, "zone", None)  # pytz
-    if isinstance(name, str) and name in zoneinfo.available_timezones():
+    if isinstance(name, str) and name in time_zones():
         return name
     raise UnstorableError(where, zone)
 

@@ -8,6 +8,7 @@ comes from a file.
 
 from __future__ import annotations
 
+import zoneinfo
 from collections.abc import Hashable
 from functools import cache
 from importlib import import_module
@@ -170,6 +171,12 @@ class UnstorableError(TypeError):
         if isinstance(value, type):
             self.what = f"the class {value.__module__}.{value.__qualname__}"
         super().__init__(f"{where} holds {self.what}, which no file can hold")
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Return the names of the time zones that are known here."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 def check_state(state: dict[str, Any]) -> None:

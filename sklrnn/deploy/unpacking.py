@@ -23,6 +23,7 @@ from sklrnn.deploy.storable import (
     TYPES,
     check_fields,
     load_class,
+    time_zones,
 )
 
 
@@ -243,7 +244,7 @@ def _zone(found: Any) -> Any:
         return None
     if isinstance(found, str):
         # ZoneInfo would look for a file, or a module, of any name that it is given.
-        if found not in zoneinfo.available_timezones():
+        if found not in time_zones():
             raise ValueError(f"no time zone {found!r:.80} is known here")
         return zoneinfo.ZoneInfo(found)
     seconds = float(found)

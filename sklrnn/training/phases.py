@@ -129,7 +129,7 @@ def forget_moments(net: SequenceNet, params: Any) -> None:
     (15 runs on 5 series, standard error .01).
     """
     if not getattr(params, "warm_start", False):
-        net.initialize_optimizer()
+        net.optimizer_.state.clear()
 
 
 @contextmanager

@@ -40,6 +40,7 @@ CRITERIA: dict[str, type[nn.Module]] = {
     and found.__module__ == module.__name__
 } | {"CrossEntropyLoss": nn.CrossEntropyLoss}
 
+_MOST_BATCHES = 10_000_000
 _SETTINGS = {
     "batch_size",
     "max_epochs",
@@ -160,7 +161,7 @@ def _values(column: Any) -> list[Any]:
         return column.tolist()
     if isinstance(column, dict):
         counts = column["empty"].tolist()
-        if any(not 0 <= count <= 10_000_000 for count in counts):
+        if min(counts, default=0) < 0 or sum(counts) > _MOST_BATCHES:
             raise ValueError("a history has too many batches")
-        return [[{} for _ in range(count)] for count in counts]
+        return [[{}] * count for count in counts]  # to which nothing is added any more
     return column
