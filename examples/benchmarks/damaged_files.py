@@ -403,6 +403,14 @@ _FORBIDDEN = (
 )
 
 
+def _place():
+    """Return the innermost function of sklrnn that is running."""
+    frame = sys._getframe(2)
+    while frame is not None and "sklrnn" not in frame.f_code.co_filename:
+        frame = frame.f_back
+    return "?" if frame is None else frame.f_code.co_qualname
+
+
 class Watch:
     """Notes forbidden events, and imports of what is neither loaded nor known."""
 
@@ -415,7 +423,7 @@ class Watch:
         if not self.on:
             return
         if event in _FORBIDDEN:
-            self.seen[event] += 1
+            self.seen[f"{event} in {_place()}"] += 1
         elif event == "import" and args[0] not in sys.modules:
             top = args[0].partition(".")[0]
             if top not in sys.modules and top not in sys.stdlib_module_names:

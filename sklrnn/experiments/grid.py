@@ -22,6 +22,7 @@ FULL_GRID = (
         "layer_norm": [False, True],
         "absence_pattern": ["point", "mixed"],
         "reconstruction__loss": ["gaussian_nll"],
+        "reconstruction__score_steps": ["last"],
     },
     {
         "cell": ["elman", "lstm", "gru"],
@@ -29,9 +30,31 @@ FULL_GRID = (
         "fusion": ["concat", "gated", "recurrent"],
         "absence_pattern": ["mixed"],
         "reconstruction__loss": ["mse"],
+        "reconstruction__score_steps": ["last"],
+    },
+    {
+        "cell": ["elman", "lstm", "gru"],
+        "direction": ["forward", "coupled", "decoupled"],
+        "fusion": ["concat"],
+        "absence_pattern": ["mixed"],
+        "recurrent_dropout": [0.2],
+        "reconstruction__loss": ["gaussian_nll"],
+        "reconstruction__score_steps": ["last"],
+    },
+    {
+        "cell": ["elman", "lstm", "gru"],
+        "direction": ["forward", "coupled", "decoupled"],
+        "fusion": ["concat"],
+        "absence_pattern": ["mixed"],
+        "reconstruction__loss": ["gaussian_nll"],
+        "reconstruction__score_steps": ["all"],
     },
 )
-"""The grid of the source of this project: see `sklrnn.experiments.compare`."""
+"""The grid of the source of this project: see `sklrnn.experiments.compare`.
+
+Its own settings, reconstruction scored at the last step of a window, then variational
+dropout and reconstruction scored at all steps beside them.
+"""
 
 QUICK_GRID = (
     {
@@ -39,12 +62,14 @@ QUICK_GRID = (
         "direction": ["forward", "coupled", "decoupled"],
         "fusion": ["concat"],
         "reconstruction__loss": ["gaussian_nll"],
+        "reconstruction__score_steps": ["last"],
     },
     {
         "cell": ["gru"],
         "direction": ["coupled"],
         "fusion": ["gated"],
         "reconstruction__loss": ["gaussian_nll"],
+        "reconstruction__score_steps": ["last"],
     },
 )
 
@@ -55,6 +80,10 @@ _WORDS = {
     ("layer_norm", True): "layer norm",
     ("loss", "gaussian_nll"): "likelihood",
     ("loss", "mse"): "mse",
+    ("recurrent_dropout", 0.0): "",
+    ("recurrent_dropout", 0.2): "dropout",
+    ("score_steps", "last"): "",
+    ("score_steps", "all"): "all steps",
 }
 """Values that need no name of their parameter beside them."""
 

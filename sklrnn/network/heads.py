@@ -13,7 +13,7 @@ _SHARE_AT_FIRST = -2.0
 _SPREAD_BOUNDS = (-7.0, 7.0)
 """Of the logarithm of the spread, in units of the local scale."""
 
-_PRECISION_BOUNDS = (1e-3, 1e4)
+_LEAST_PRECISION = 1e-3
 
 
 class ForecastHead(nn.Module):
@@ -98,7 +98,8 @@ class ImputationHead(nn.Module):
 
     At first W_b, W_k and W_g are 0, b_k is low and b_g high, so that training begins
     near the interpolation and departs from it where that pays. The precision of a step
-    is :math:`\lambda_t = \mathrm{softplus}(W_\lambda u_t + b_\lambda)`, bounded.
+    is :math:`\lambda_t = \mathrm{softplus}(W_\lambda h_t + b_\lambda) + 10^{-3}`: the
+    floor keeps its logarithm, and a gradient, where the softplus has come to 0.
 
     Parameters
     ----------
@@ -118,12 +119,17 @@ class ImputationHead(nn.Module):
         self.to_gate = nn.Linear(hidden_size, n_columns)
         self.to_spread_hidden = nn.Linear(read, hidden_size)
         self.to_spread = nn.Linear(hidden_size, n_columns)
-        self.to_precision = nn.Linear(hidden_size, 1)
+        self.to_precision = nn.Linear(state_size, 1)
         for layer in (self.to_correction, self.to_share, self.to_gate):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         nn.init.constant_(self.to_share.bias, _SHARE_AT_FIRST)
         nn.init.constant_(self.to_gate.bias, _GATE_AT_FIRST)
+
+    def spread_parameters(self) -> list[nn.Parameter]:
+        """Return the weights that the spread rests on, and nothing else does."""
+        layers = (self.to_spread_hidden, self.to_spread)
+        return [weight for layer in layers for weight in layer.parameters()]
 
     def forward(
         self, state: Tensor, x: Tensor, start: Tensor, scale: Tensor, moved: Tensor
@@ -149,5 +155,5 @@ class ImputationHead(nn.Module):
         own = self.to_value(hidden) + self.input_to_value(read)
         doubt = torch.relu(self.to_spread_hidden(read.detach()))
         spread = self.to_spread(doubt).clamp(*_SPREAD_BOUNDS).exp()
-        precision = softplus(self.to_precision(hidden)).clamp(*_PRECISION_BOUNDS)
+        precision = softplus(self.to_precision(state)) + _LEAST_PRECISION
         return Estimate(torch.lerp(own, near, gate), scale * spread, precision, gate)

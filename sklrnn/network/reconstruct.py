@@ -150,13 +150,24 @@ class ReconstructionNetwork(nn.Module):
             for module in (self.teacher, self.teacher_head):
                 module.requires_grad_(phase == "backward")
 
+    @property
+    def spread_apart(self) -> bool:
+        """Whether the spread is learned by a loss of its own, beside the named one."""
+        return self.loss_name in ("mse", "gaussian_nll")
+
     def gradient_groups(self) -> list[list[nn.Parameter]]:
         """Return the weights whose gradients are clipped together."""
-        if self.teacher is None:
-            return [list(self.parameters())]
-        offline = [*self.fusion.parameters(), *self.offline_head.parameters()]
-        apart = {id(weight) for weight in offline}
-        return [[w for w in self.parameters() if id(w) not in apart], offline]
+        groups = []
+        if self.teacher is not None:
+            groups.append([*self.fusion.parameters(), *self.offline_head.parameters()])
+        if self.spread_apart:
+            heads = [m for m in self.modules() if isinstance(m, ImputationHead)]
+            spread = [w for head in heads for w in head.spread_parameters()]
+            own = {id(weight) for weight in spread}
+            groups = [[w for w in group if id(w) not in own] for group in groups]
+            groups.append(spread)
+        apart = {id(weight) for group in groups for weight in group}
+        return [[w for w in self.parameters() if id(w) not in apart], *groups]
 
     def count_parameters(self) -> dict[str, int]:
         """Count the weights, by what they are for."""
@@ -211,9 +222,10 @@ class ReconstructionNetwork(nn.Module):
     def _score(
         self, criterion: nn.Module, estimate: Estimate, scored: tuple[Tensor, Tensor]
     ) -> Tensor:
-        if self.loss_name in ("blend", "laplace_nll"):
+        if not self.spread_apart:
             return criterion(estimate.mean, estimate.spread, *scored)
         side = self.spread_loss(estimate.mean.detach(), estimate.spread, *scored)
+        side = side - side.detach()  # it teaches, and counts for nothing
         if self.loss_name == "gaussian_nll":
             return criterion(estimate.mean, estimate.precision, *scored) + side
         return criterion(estimate.mean, *scored) + side

@@ -50,9 +50,12 @@ class LearningRate:
         return _LOWEST_LR + (1 - _LOWEST_LR) * 0.5 * (1 + math.cos(math.pi * done))
 
     def observe(self, loss: float) -> None:
-        """Halve the rate of schedule "plateau" after 5 epochs without a better loss."""
-        if loss < self.best:
-            self.best, self.misses = loss, 0
+        """Halve the rate of schedule "plateau" after 5 epochs without a better loss.
+
+        Those of the warm-up do not count: its rate is not yet the one to be halved.
+        """
+        if loss < self.best or self.step <= self.n_warmup:
+            self.best, self.misses = min(loss, self.best), 0
             return
         self.misses += 1
         if self.schedule == "plateau" and self.misses % 5 == 0:

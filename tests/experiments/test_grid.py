@@ -76,7 +76,7 @@ def test_classes_join_by_themselves():
 def test_the_grids_at_hand():
     full, lines = expand(FULL_GRID, TASKS)
     directions = {(a.value("cell"), a.value("direction")) for a in full}
-    assert len(directions) == 9 and len(full) == 135
+    assert len(directions) == 9 and len(full) == 162
     assert any("nothing to fuse" in line for line in lines)
     assert len({(a.task, a.name) for a in full}) == len(full)
     assert len(expand(QUICK_GRID, TASKS)[0]) == 20

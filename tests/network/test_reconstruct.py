@@ -334,3 +334,51 @@ def test_weights_are_counted():
         total = counts.pop("total")
         assert total == sum(counts.values()) == sum(w.numel() for w in net.parameters())
         assert (counts["teacher"] > 0) == (direction == "decoupled")
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_the_named_loss_alone_is_the_loss(direction):
+    # The masked mean of squares, and the Gaussian likelihood of Nix and Weigend (1994)
+    # with one precision a step, over again in numpy.
+    inputs, (target, mask) = batch(direction)
+    for name in ("mse", "gaussian_nll"):
+        net = trained(direction, loss=name)
+        net.begin(net.phases[0])
+        value, prediction = net.loss(LOSSES[name](), inputs, (target, mask), 0.5)
+        error = np.where(mask, (prediction - target).detach().numpy(), 0.0) ** 2
+        count = mask.numpy().sum(-1)
+        if name == "mse":
+            wanted = error.sum() / count.sum()
+        else:
+            look = net._look_back if direction != "decoupled" else net._look_ahead
+            lam = look(inputs["rows"], None)[-1].precision[..., 0].detach().numpy()
+            log = np.log(lam / (2 * np.pi))
+            wanted = 0.5 * (lam * error.sum(-1) - count * log).sum() / count.sum()
+        assert value.item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_the_precision_is_the_softplus_of_the_states():
+    net = trained("forward", loss="gaussian_nll")
+    inputs, _ = batch("forward")
+    states, _, estimate = net._look_back(inputs["rows"], None)
+    layer = net.head.to_precision
+    z = states @ layer.weight.T + layer.bias
+    wanted = np.log1p(np.exp(z.detach().numpy())) + 1e-3
+    np.testing.assert_allclose(estimate.precision.detach(), wanted, rtol=1e-5)
+    # However sure the network is of its errors, it can still learn.
+    with torch.no_grad():
+        layer.bias.fill_(-30.0)
+    _, _, estimate = net._look_back(inputs["rows"], None)
+    estimate.precision.log().sum().backward()
+    assert layer.bias.grad.abs() > 0
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("loss", ["mse", "gaussian_nll"])
+def test_the_spread_has_no_share_in_the_clipped_norm(direction, loss):
+    net = network(direction, loss)
+    groups = net.gradient_groups()
+    names = {id(weight): name for name, weight in net.named_parameters()}
+    found = [{names[id(weight)] for weight in group} for group in groups]
+    assert sum(map(len, found)) == len(names)
+    assert found[-1] == {name for name in names.values() if "to_spread" in name}

@@ -11,7 +11,7 @@ from sklrnn.network.cells.base import LayerCell, State, chrono_bias, normalised
 
 
 class GRU(LayerCell):
-    r"""Gated recurrent unit.
+    r"""Gated recurrent unit, with the reset gate after the product by default.
 
     .. math::
         r_t, z_t &= \sigma(W_x x_t + W_h h_{t-1} + b) \\
